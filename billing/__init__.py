@@ -1,0 +1,1 @@
+"""The domain: plans, commands, decisions and the credit ledger, on the standard library only."""

@@ -1,0 +1,1 @@
+"""Events in, commands out: one small function an event and action."""

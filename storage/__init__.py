@@ -1,0 +1,1 @@
+"""The ledger, the inbox and the outbox in SQLite or PostgreSQL; implements `billing.ports`."""
