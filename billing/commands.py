@@ -1,0 +1,238 @@
+"""What billing can be asked to do, and what it answers.
+
+Commands are imperative, frozen and plain data; a handler or a console command makes exactly one. `Command` is a closed
+union: `decide` covers it wholly, and the type checker holds that.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.errors import BillingError
+from billing.values import (
+    Credits,
+    CustomerId,
+    DeliveryId,
+    GitHubAccountId,
+    InstallationId,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A worker's right to a partition's deliveries. `number` grows with each claim; a commit by an older one is refused."""
+
+    partition: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """The delivery that led to a command.
+
+    Attributes:
+        delivery_id: its inbox row.
+        received_at: when we got it.
+        observation: a number from the database, drawn before what is asked of GitHub is asked, so that of two answers
+            the one asked for later is known to be the newer.
+        repeats: how often this delivery was put off already because GitHub's answer contradicted it.
+        lease: under which it is being handled.
+    """
+
+    delivery_id: DeliveryId
+    received_at: datetime
+    observation: int
+    repeats: int
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitHubAccount:
+    """A user or an organization as GitHub shows it. The login is for display only and may be unknown ("")."""
+
+    id: GitHubAccountId
+    login: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingChange:
+    """A change that GitHub has scheduled. No plan means that the subscription will end."""
+
+    marketplace_plan_id: int | None
+    plan_name: str
+    unit_count: int | None
+    effective_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketplaceTruth:
+    """What GitHub says of an account's purchase when asked (`GET /marketplace_listing/accounts/{id}`).
+
+    `unit_count` is None where GitHub names none; `next_billing_date` is None on free plans.
+    """
+
+    account: GitHubAccount
+    marketplace_plan_id: int
+    plan_name: str
+    per_unit: bool
+    monthly_price_cents: int
+    yearly_price_cents: int
+    billing_cycle: str
+    unit_count: int | None
+    on_free_trial: bool
+    free_trial_ends_on: datetime | None
+    next_billing_date: datetime | None
+    pending: PendingChange | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketplaceHint:
+    """What a `marketplace_purchase` delivery says. It serves the audit and the first proration, never the plan itself."""
+
+    action: str
+    marketplace_plan_id: int | None
+    effective_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowMarketplace:
+    """Bring an account's subscription to what GitHub says now; `truth` is None when GitHub confirmed that there is none."""
+
+    account: GitHubAccount
+    truth: MarketplaceTruth | None
+    hint: MarketplaceHint
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallationTruth:
+    """What GitHub says of an installation when asked (`GET /app/installations/{id}`)."""
+
+    installation_id: InstallationId
+    account: GitHubAccount | None
+    suspended: bool
+    repository_selection: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowInstallation:
+    """Bring an installation to what GitHub says now; `truth` is None when GitHub no longer knows it.
+
+    Attributes:
+        account: the account, from GitHub's answer or else from the delivery.
+        installer_id: who installed, where the delivery tells (`installation.created`); None otherwise.
+    """
+
+    account: GitHubAccount
+    installation_id: InstallationId
+    truth: InstallationTruth | None
+    installer_id: GitHubAccountId | None
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameAccount:
+    """Take note of an account's new login, where no installation can be asked for it. An unknown account is ignored."""
+
+    account: GitHubAccount
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignore:
+    """End a delivery that asks nothing of billing, with the reason that people will read."""
+
+    reason: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Free text beside an entry: why, and who. It is kept apart; the entry carries only its salted hash, so that erasing
+    the text leaves the chain whole."""
+
+    text: str
+    actor_name: str
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantCredits:
+    """Give a customer credits by hand (origin goodwill, promotional). `key` makes it happen once."""
+
+    customer_id: CustomerId
+    amount: Credits
+    expires_at: datetime
+    key: str
+    actor: str
+    note: Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeCredits:
+    """Take back credits by hand, in the order in which they would burn. Refused if fewer are available."""
+
+    customer_id: CustomerId
+    amount: Credits
+    key: str
+    actor: str
+    note: Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendCredits:
+    """Spend credits now. Refused if fewer are available. `reference` holds ids only, such as `repository:7#12`."""
+
+    customer_id: CustomerId
+    amount: Credits
+    key: str
+    actor: str
+    reference: str
+    occurred_at: datetime
+
+
+KeyedCommand = GrantCredits | RevokeCredits | SpendCredits
+"""Commands that carry an idempotency key: the same key and body always get the same answer."""
+
+DeliveryCommand = FollowMarketplace | FollowInstallation | RenameAccount | Ignore
+"""Commands that end a delivery in the very commit that applies them."""
+
+Command = KeyedCommand | DeliveryCommand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The command was carried out. `entries` are the journal's sequence numbers that it wrote, none if nothing moved.
+
+    `replayed` tells that the key had been used before and this is the answer of that time.
+    """
+
+    customer_id: CustomerId
+    entries: tuple[int, ...]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The command was refused; a refusal with a key is remembered like a success."""
+
+    error: BillingError
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """Nothing was to be done."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """The delivery has to be handled again at `until`, because what GitHub says now can't stand yet."""
+
+    until: datetime
+    reason: str
+
+
+Outcome = Applied | Refused | Ignored | Postponed

@@ -1,0 +1,75 @@
+"""What billing refuses, and what it could not do for the moment.
+
+Three kinds of failure exist in the program, each with one home. A *refusal* (`BillingError`) is an answer: it is told to
+whoever asked and never retried. A *temporary failure* (`TemporaryFailureError`) is retried a bounded number of times.
+Anything else is a bug: it escapes, is logged with the delivery's id and parks that delivery alone.
+"""
+
+
+class BillingError(Exception):
+    """A command was understood and refused. Never retried."""
+
+
+class InvalidAmountError(BillingError):
+    """An amount isn't a whole number of zero or more (or of one or more, where zero makes no sense)."""
+
+    def __init__(self, what: str, value: object) -> None:
+        super().__init__(f"{what} must be a whole number that isn't negative, not {value!r}")
+        self.what = what
+        self.value = value
+
+
+class InvalidPlanCatalogError(BillingError):
+    """The plan catalogue has a fault. The text names the place in the file and what would be right there."""
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.place = place
+        self.problem = problem
+
+
+class UnknownCustomerError(BillingError):
+    """No customer answers to this reference."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"there is no customer {reference}")
+        self.reference = reference
+
+
+class InsufficientCreditsError(BillingError):
+    """The credits don't cover what was asked for. Amounts are in credits."""
+
+    def __init__(self, *, requested: int, available: int) -> None:
+        super().__init__(f"{requested} credits were asked for, {available} are available")
+        self.requested = requested
+        self.available = available
+
+
+class IdempotencyConflictError(BillingError):
+    """The key was used before, for another request. Nothing was done."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {key!r} was used before for another request")
+        self.key = key
+
+
+class TemporaryFailureError(Exception):
+    """Something outside doesn't answer right now; the same step may succeed later.
+
+    Attributes:
+        reason: one line for people, without secrets.
+        retry_after_seconds: how long the other side asked us to wait; None leaves it to our own back-off.
+    """
+
+    def __init__(self, reason: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LeaseLostError(TemporaryFailureError):
+    """The delivery's partition was taken over by another worker meanwhile; that one finishes it."""
+
+    def __init__(self, partition: str) -> None:
+        super().__init__(f"the lease of {partition} was lost")
+        self.partition = partition

@@ -1,0 +1,182 @@
+"""What billing needs from the outside: a clock and a store. Implemented elsewhere (`bot`, `storage`, `sandbox`).
+
+The store runs one synchronous function in one transaction. The function gets a `Unit`, through which it locks and loads
+all the customers of a batch at once, and saves all that changed at once; the store commits when it returns and rolls back
+when it raises. It may be run again after a rollback, so it must not touch anything but the unit.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from billing.commands import Cause, Lease, Note
+from billing.ledger.entries import Entry
+from billing.state import CustomerState
+from billing.values import AccountId, CustomerId, GitHubAccountId, Provider
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """The time. A virtual one drives the sandbox and the tests."""
+
+    def now(self) -> datetime:
+        """The time in UTC, aware, exact to the millisecond."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when that much of this clock's time has gone by; a jump of a virtual clock counts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """Customers locked for this transaction, with all their state.
+
+    Attributes:
+        by_id, by_github: the states of those that exist and could be locked, under what they were asked for.
+        busy: what was asked for but is locked by another transaction: leave it out, it waits for the next batch.
+            What is neither here nor there doesn't exist.
+    """
+
+    by_id: Mapping[CustomerId, CustomerState]
+    by_github: Mapping[GitHubAccountId, CustomerState]
+    busy: Collection[CustomerId | GitHubAccountId] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """The answer that was given for an idempotency key: the entry it wrote (`seq`), or a refusal (`refusal` not empty).
+
+    `refusal` is a small JSON object: the refusal's class name and its fields.
+    """
+
+    account_id: AccountId
+    key: str
+    request_hash: bytes
+    seq: int
+    refusal: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRow:
+    """A note and the entry it belongs to."""
+
+    account_id: AccountId
+    seq: int
+    note: Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something that a person must see. One row a kind and subject; `detail` is one line saying what to do."""
+
+    kind: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What the alarm was raised for is over: the next time, it is raised anew."""
+
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A Marketplace subscription that ended because GitHub stopped showing it. Too many of them stop further ones."""
+
+    customer_id: CustomerId
+    provider: Provider
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignupSlot:
+    """One of the places that an installing user has for organizations' sign-up credits within thirty days.
+
+    The table's key is (installer, slot), so two transactions can't take the same one.
+    """
+
+    installer_id: GitHubAccountId
+    slot: int
+    customer_id: CustomerId
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryEnd:
+    """How a delivery ends in this transaction: `done`, `ignored`, `refused`; or `received` again, due at `run_at`."""
+
+    cause: Cause
+    state: str
+    error: str = ""
+    run_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """All that a batch of commands wants written. Built up command by command, saved at once."""
+
+    states: list[tuple[CustomerState | None, CustomerState]] = field(default_factory=list)
+    """Before and after, one pair a customer; no before for a new one."""
+    entries: list[Entry] = field(default_factory=list)
+    notes: list[NoteRow] = field(default_factory=list)
+    refusals: list[Remembered] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    signup_slots: list[SignupSlot] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+    recoveries: list[Recovery] = field(default_factory=list)
+    deliveries: list[DeliveryEnd] = field(default_factory=list)
+
+
+class Unit(Protocol):
+    """One transaction, for a batch. Synchronous: it runs where the connection lives."""
+
+    def lost_leases(self, leases: Collection[Lease]) -> Collection[Lease]:
+        """Lock the partitions and return those leases that another worker has taken over."""
+        ...
+
+    def lock(self, customer_ids: Collection[CustomerId], github_ids: Collection[GitHubAccountId]) -> Locked:
+        """Lock these customers in id order and load their state, one query a table."""
+        ...
+
+    def new_ids(self, count: int) -> Sequence[int]:
+        """Fresh ids, ascending, for customers and credit accounts."""
+        ...
+
+    def remembered(self, keys: Collection[tuple[AccountId, str]]) -> Mapping[tuple[AccountId, str], Remembered]:
+        """What was answered before for these idempotency keys."""
+        ...
+
+    def losses_since(self, since: datetime) -> int:
+        """How many subscriptions were lost since then."""
+        ...
+
+    def living_subscriptions(self) -> int:
+        """How many Marketplace subscriptions there are that haven't ended. Costs in proportion; ask it seldom."""
+        ...
+
+    def signup_slots(self, installer_ids: Collection[GitHubAccountId]) -> Sequence[SignupSlot]:
+        """The taken places of these installers, old ones included."""
+        ...
+
+    def save(self, changes: Changes, now: datetime) -> None:
+        """Write everything, by one executemany a table."""
+        ...
+
+
+class Store(Protocol):
+    """Runs functions in transactions, several that wait together in one commit."""
+
+    async def transact(self, work: Callable[[Unit], T]) -> T:
+        """Run `work` in a transaction and return what it returned, after the commit.
+
+        Raises:
+            TemporaryFailureError: when the database is away.
+        """
+        ...

@@ -1,0 +1,177 @@
+"""The state that a decision starts from and ends in: one customer with everything that hangs on it.
+
+All of it is frozen; a decision returns a changed copy and the store writes what differs.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.values import (
+    AccountId,
+    Category,
+    CustomerId,
+    DeliveryId,
+    GitHubAccountId,
+    InstallationId,
+    InstallationState,
+    Origin,
+    Provider,
+    SubscriptionState,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Whom we keep credits for.
+
+    Attributes:
+        github_account_id: GitHub's id of the account.
+        github_login: its last known login, "" if unknown; for display only.
+        github_type: "User" or "Organization", "" if unknown.
+        source: how we came to know the customer: "github_marketplace" or "github_installation".
+        signup_at: when the default plan's sign-up credits were granted; None if they never were. Once for ever.
+        signup_withheld: the account installed, but its installer has had credits for three organizations within thirty
+            days; it gets them with a payment method.
+    """
+
+    id: CustomerId
+    github_account_id: GitHubAccountId
+    github_login: str
+    github_type: str
+    source: str
+    created_at: datetime
+    signup_at: datetime | None = None
+    signup_withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """The App on the customer's account. `observation` is the highest one applied; an older answer is discarded."""
+
+    id: InstallationId
+    state: InstallationState
+    repository_selection: str
+    observation: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """One month of a chain of periods, and what has been granted in it. Amounts are in credits.
+
+    Attributes:
+        starts_at: the moment from which it counts; with the provider and the account it names the period's grants.
+        ends_at: midnight UTC of the anchor day on which it ends.
+        allowance: the highest monthly allowance seen in it; the target never exceeds it.
+        target: what the customer should have been granted in it by now.
+        granted: what was granted in it, net of reversals.
+        grants: how many grants were made in it.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    allowance: int
+    target: int
+    granted: int
+    grants: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """One plan of one customer at one provider.
+
+    Attributes:
+        plan: the catalogue's id of the plan; "" while only unknown plans have been seen.
+        marketplace_plan_id: the plan as GitHub numbers it, as last seen; 0 when none.
+        unmapped_plan_id: the plan that GitHub shows but the catalogue doesn't know; 0 when there is none such.
+        anchor_day: the day of the month (1-31) on which periods end; 0 until there is a period.
+        period: the chain's running period, kept through cancellation and new purchase; None before the first.
+        pending_*: the scheduled change as GitHub shows it; `pending_plan` is the catalogue's id, or GitHub's name for a
+            plan that isn't in it, or "" when nothing is pending or the subscription is to end.
+        cancel_at_period_end: the scheduled change is the end.
+        observation: the highest one applied; an older answer is discarded.
+        confirmed_at: when GitHub last showed the plan.
+        missing_since: when GitHub first stopped showing it; None while it does.
+        last_delivery_id: the delivery that the last observation came from, so that it can be handled again.
+    """
+
+    provider: Provider
+    plan: str
+    state: SubscriptionState
+    marketplace_plan_id: int
+    unmapped_plan_id: int
+    unit_count: int
+    billing_cycle: str
+    next_billing_date: datetime | None
+    anchor_day: int
+    period: Period | None
+    pending_plan: str
+    pending_effective_at: datetime | None
+    cancel_at_period_end: bool
+    observation: int
+    started_at: datetime
+    confirmed_at: datetime
+    missing_since: datetime | None
+    ended_at: datetime | None
+    last_delivery_id: DeliveryId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditAccount:
+    """The head of one journal: what it comes to, and where the next entry attaches.
+
+    Attributes:
+        posted: the balance, in credits; equal to the sum of the journal and to what remains of all grants.
+        version: the sequence number of the last entry, 0 before the first.
+        grants_made: how many grants were ever made; the next one takes the next number.
+        next_expiry: the earliest expiry among the open grants; a balance read before it needs no look at the grants.
+        booked_at: when the last entry was booked; time never runs backwards for an account.
+        head: the last entry's hash, 32 bytes; zeroes before the first.
+    """
+
+    id: AccountId
+    unit: str
+    posted: int
+    version: int
+    grants_made: int
+    next_expiry: datetime
+    booked_at: datetime
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Credits of one origin with one expiry. `number` counts within the account and stays for ever."""
+
+    number: int
+    origin: Origin
+    category: Category
+    priority: int
+    amount: int
+    remaining: int
+    effective_at: datetime
+    expires_at: datetime
+    provider: str = ""
+    period_starts_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerState:
+    """Everything that a decision about one customer may look at.
+
+    `grants` are the open ones (something remains), in any order; `subscriptions` has at most one a provider.
+    """
+
+    customer: Customer
+    account: CreditAccount
+    grants: tuple[Grant, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    installations: tuple[Installation, ...] = ()
+
+    def subscription(self, provider: Provider) -> Subscription | None:
+        """The subscription at this provider, whatever its state."""
+        return next((each for each in self.subscriptions if each.provider is provider), None)
+
+    def installation(self, installation_id: InstallationId) -> Installation | None:
+        """The installation with this id, whatever its state."""
+        return next((each for each in self.installations if each.id == installation_id), None)

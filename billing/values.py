@@ -1,0 +1,130 @@
+"""The values that everything in billing is made of: ids, credits, times, origins.
+
+Amounts are whole numbers in types of their own, never floats and never bare ints; times are aware, in UTC, and exact to
+the millisecond, because that is what the database keeps.
+"""
+
+import enum
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, NewType
+
+from billing.errors import InvalidAmountError
+
+CustomerId = NewType("CustomerId", int)
+"""Ours. Whom we keep credits for."""
+
+AccountId = NewType("AccountId", int)
+"""Ours. A credit account: one unit of one customer, with one journal and one hash chain."""
+
+GitHubAccountId = NewType("GitHubAccountId", int)
+"""GitHub's immutable id of a user or an organization. Logins change hands, ids never do."""
+
+InstallationId = NewType("InstallationId", int)
+"""GitHub's id of the App on an account. A reinstallation gets a new one."""
+
+DeliveryId = NewType("DeliveryId", int)
+"""Ours. The inbox row of a delivery; GitHub's own delivery ids are unique in the inbox only."""
+
+DEFAULT_UNIT: Final = "credit"
+"""The unit of every account until a vendor names more. One credit is one fix."""
+
+NEVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""The expiry of what doesn't expire. A far value instead of None keeps sort keys free of NULL, which the two database
+engines order differently."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """The moment as whole milliseconds since 1970 in UTC, as the database and the hash chain keep it."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def from_milliseconds(milliseconds: int) -> datetime:
+    """The moment that `to_milliseconds` took apart."""
+    return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def to_the_millisecond(moment: datetime) -> datetime:
+    """The moment in UTC without what lies below a millisecond, so that what was stored compares equal when read back."""
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Credits:
+    """A whole number of credits, zero or more.
+
+    Raises:
+        InvalidAmountError: for a negative number, a float, a string, or a bool (which Python counts among the ints).
+    """
+
+    count: int
+
+    def __post_init__(self) -> None:
+        if type(self.count) is not int or self.count < 0:
+            raise InvalidAmountError("credits", self.count)
+
+    def __add__(self, other: "Credits") -> "Credits":
+        return Credits(self.count + other.count)
+
+    def __sub__(self, other: "Credits") -> "Credits":
+        return Credits(self.count - other.count)
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+
+NO_CREDITS: Final = Credits(0)
+
+
+class Category(enum.StrEnum):
+    """Whether a grant was given or paid for. At equal expiry the promotional one burns first."""
+
+    PROMOTIONAL = "promotional"
+    PAID = "paid"
+
+
+class Origin(enum.StrEnum):
+    """Why a grant was made."""
+
+    SIGNUP = "signup"
+    PLAN = "plan"
+    GOODWILL = "goodwill"
+
+
+class Provider(enum.StrEnum):
+    """Who bills a subscription. A customer may have one at each."""
+
+    GITHUB_MARKETPLACE = "github_marketplace"
+
+
+class SubscriptionState(enum.StrEnum):
+    """Where a subscription stands.
+
+    `UNCONFIRMED` is a paid plan that GitHub no longer shows though nobody cancelled it: plans vanish for hours after a
+    failed payment and come back, so it stands for 24 hours, without new grants.
+    """
+
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    UNCONFIRMED = "unconfirmed"
+    ENDED = "ended"
+
+
+class InstallationState(enum.StrEnum):
+    """Where an installation stands. `DELETED` is final: installing again makes a new installation."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
+
+
+class EntryKind(enum.StrEnum):
+    """What an entry of the journal does."""
+
+    GRANT = "grant"
+    SPEND = "spend"
+    EXPIRE = "expire"
+    REVOKE = "revoke"
