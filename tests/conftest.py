@@ -1,0 +1,101 @@
+"""What every test may ask for: a real PostgreSQL, a real browser, and property tests that repeat.
+
+The databases that hold the product's tables are fixtures of `tests/storage`; here are the empty ones.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+from tests.postgres import Postgres, SharedPostgres, new_directory
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
+SHARED_POSTGRES = pytest.StashKey[SharedPostgres]()
+
+# A property test takes the time it takes. What CI tries is the same on every run, what a contributor tries is new.
+settings.register_profile("local", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session a place for its one PostgreSQL server, which starts when the first test asks for it."""
+    told: dict[str, str] | None = getattr(config, "workerinput", None)
+    if told is None:
+        config.stash[SHARED_POSTGRES] = SharedPostgres(directory=new_directory(), owner_pid=os.getpid())
+    else:
+        config.stash[SHARED_POSTGRES] = SharedPostgres(
+            directory=Path(told["postgres_directory"]), owner_pid=int(told["postgres_owner_pid"])
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: "WorkerController") -> None:
+    """Tell an xdist worker where the session's server is."""
+    shared = node.config.stash[SHARED_POSTGRES]
+    node.workerinput["postgres_directory"] = str(shared.directory)
+    node.workerinput["postgres_owner_pid"] = str(shared.owner_pid)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server, however the session ended; only the process that owns it does."""
+    shared = config.stash.get(SHARED_POSTGRES, None)
+    if shared is not None and shared.owner_pid == os.getpid():
+        shared.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> Postgres:
+    """The session's PostgreSQL server, shared by all workers. It is fast and forgets on a crash."""
+    return pytestconfig.stash[SHARED_POSTGRES].server()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Postgres) -> Iterator[str]:
+    """The address of a fresh, empty database, `postgresql+asyncpg://…`; it is dropped after the test."""
+    database = postgres_server.create_database()
+    yield postgres_server.url(database)
+    postgres_server.drop_database(database)
+
+
+@pytest.fixture
+def durable_postgres() -> Iterator[Postgres]:
+    """A server of the test's own that flushes to the disk: for tests that `kill` and `relaunch` it."""
+    directory = new_directory()
+    try:
+        server = Postgres.start(directory, durable=True, owner_pid=os.getpid())
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def durable_postgres_url(durable_postgres: Postgres) -> str:
+    """The address of a fresh, empty database that survives a crash of its server."""
+    return durable_postgres.url(durable_postgres.create_database())
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """The browser that tests drive, found on the PATH.
+
+    Without one they fail, unless `TALLYHOOK_NO_BROWSER=1` says to leave them out.
+    """
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return Path(found)
+    if os.environ.get("TALLYHOOK_NO_BROWSER") == "1":
+        pytest.skip("TALLYHOOK_NO_BROWSER=1: tests that need a browser are left out")
+    pytest.fail(
+        "no browser found: install one (Debian: apt-get install chromium), "
+        "or set TALLYHOOK_NO_BROWSER=1 to leave its tests out"
+    )
