@@ -56,7 +56,7 @@ test: .venv ## Run the tests; WORKERS=0 for one process, PYTEST_ARGS=... for a p
 	@$(VENV_PYTHON) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 .PHONY: check
-check: format lint imports types unused migrations covered ## Everything that holds before a change lands, in this order, `make test` in it
+check: format lint imports types unused covered ## Everything that holds before a change lands, in this order, `make test` in it
 	@echo "make check: everything holds"
 
 .PHONY: format
