@@ -1,7 +1,7 @@
 """What a handler gets: the event, and the context with the read-backs and billing.
 
-The read-backs return values, None for what GitHub says doesn't exist, or raise `TemporaryFailureError`. Everything else that
-GitHub answers (401, 403, 429, 5xx, nonsense) means "unknown", never "none".
+The read-backs return values, None for what GitHub says doesn't exist, or raise `TemporaryFailureError`. Everything else
+that GitHub answers (401, 403, 429, 5xx, nonsense) means "unknown", never "none".
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from billing.values import GitHubAccountId, InstallationId
 class Event(sansio.Event):
     """A recorded delivery on its way to its handler.
 
-    `data` holds just what gidgethub's router looks at (`action`); handlers parse `body`, the JSON text, into typed models.
+    `data` holds just what gidgethub's router looks at (`action`); handlers parse `body`, the JSON text, into typed
+    models.
     """
 
     def __init__(self, *, event: str, action: str | None, delivery_id: str, body: bytes, cause: Cause) -> None:
@@ -37,7 +38,8 @@ class GitHub(Protocol):
     async def marketplace_account(self, account_id: GitHubAccountId) -> MarketplaceTruth | None:
         """The account's purchase; None only when GitHub confirmed that there is none.
 
-        A `404` counts as confirmed only if the listing's plans can be read right after and name a plan of the catalogue.
+        A `404` counts as confirmed only if the listing's plans can be read right after and name a plan of the
+        catalogue.
         """
         ...
 

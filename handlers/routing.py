@@ -1,0 +1,60 @@
+"""Which deliveries can matter, which of them exclude each other, and who handles them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from gidgethub.routing import Router
+
+from handlers import installation, marketplace
+from handlers.payloads import InstallationChange, MarketplacePurchase
+
+router: Final = Router(marketplace.router, installation.router)
+"""Every handler. One at most for an event and action: gidgethub runs several in an undefined order."""
+
+INSTALLATION_EVENTS: Final = frozenset({"installation", "installation_repositories", "installation_target"})
+
+UNKNOWN_PARTITION: Final = "github:unknown"
+"""Of deliveries that name neither an account nor an installation; they end ignored, one after another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """A delivery that has to be recorded. Deliveries of one partition are handled one at a time."""
+
+    partition: str
+
+
+def router_for(*, marketplace: bool) -> Router:
+    """The handlers to use. Without a Marketplace, a purchase has nobody who could confirm it."""
+    return router if marketplace else installation.router
+
+
+def route(event: str, action: str | None, body: bytes, *, marketplace: bool) -> Routed | None:
+    """Tell whether a delivery can matter, and its partition; None for what needn't be recorded.
+
+    An action that no handler has is recorded all the same if the event is one of ours: it will be shown as ignored. An
+    event of ours without any action is nothing that GitHub sends.
+
+    Args:
+        event: The event's name, from the header.
+        action: The payload's `action`; None if it has none.
+        body: The payload as JSON text.
+        marketplace: Whether there is a Marketplace to ask, which GitHub Enterprise Server has not.
+    """
+    if action is None:
+        return None
+    if event == "marketplace_purchase" and marketplace:
+        account = MarketplacePurchase.parse(body).account
+        return Routed(partition=UNKNOWN_PARTITION if account is None else f"github:{account.id}")
+    if event in INSTALLATION_EVENTS:
+        return Routed(partition=_partition(InstallationChange.parse(body)))
+    return None
+
+
+def _partition(change: InstallationChange) -> str:
+    """Name the account where it is known, so that what concerns one customer is handled one at a time."""
+    if change.known_account is not None:
+        return f"github:{change.known_account.id}"
+    if change.installation_id is not None:
+        return f"github:installation:{change.installation_id}"
+    return UNKNOWN_PARTITION
