@@ -88,6 +88,6 @@ unused: .venv
 .PHONY: covered
 covered: .venv
 	@echo "== tests: pytest, coverage"
-	@$(MAKE) test PYTEST_ARGS="--cov --cov-report= $(PYTEST_ARGS)"
+	@$(MAKE) test PYTEST_ARGS="--cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)"
 	@.venv/bin/coverage report
 	@.venv/bin/coverage report --include='billing/*' --fail-under=100
