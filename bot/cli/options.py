@@ -1,0 +1,28 @@
+"""The options that several commands share, and the form of the examples in their help."""
+
+from typing import Annotated, Final
+
+import typer
+
+HELP_NAMES: Final = {"help_option_names": ["-h", "--help"]}
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Go on without asking.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many at most.")]
+Reference = Annotated[
+    str,
+    typer.Argument(metavar="REF", help="A customer id, github:<account id> or github:@<login>."),
+]
+
+
+def examples(*lines: str) -> str:
+    """Return the part of a command's help that shows how it is called, each example on a line of its own."""
+    # The backspace keeps the paragraph's line breaks.
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+def group(purpose: str, *example_lines: str) -> typer.Typer:
+    """Return a group of commands; called without one, it shows its help."""
+    return typer.Typer(
+        help=purpose, epilog=examples(*example_lines), no_args_is_help=True, context_settings=HELP_NAMES, rich_markup_mode=None
+    )

@@ -1,0 +1,143 @@
+"""What commands print: tables and lines for people, JSON for programs.
+
+Data goes to stdout, everything said about it to stderr.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
+
+import typer
+
+from billing.values import EPOCH, NEVER
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_COLUMN_GAP: Final = "  "
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """The moment in UTC to the millisecond, as `--json` prints it; None for what never comes (or never came)."""
+    if moment is None or moment in (NEVER, EPOCH):
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def readable_time(moment: datetime | None, *, never: str = "-") -> str:
+    """The moment in UTC to the second, for people."""
+    if moment is None or moment in (NEVER, EPOCH):
+        return never
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def credits_in_words(count: int) -> str:
+    """A number of credits in words."""
+    return "1 credit" if count == 1 else f"{count} credits"
+
+
+def printable(text: str) -> str:
+    """The text without control characters: logins and errors come from outside and must not drive the terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Tell the person something that isn't the command's data."""
+    typer.echo(text, err=True)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of text as data."""
+    for line in lines:
+        typer.echo(printable(line))
+
+
+def print_fields(fields: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, one pair a line, the values aligned."""
+    width = max(len(name) for name, _ in fields)
+    for name, value in fields:
+        typer.echo(f"{name.ljust(width)}  {printable(value)}".rstrip())
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str, numbers: Sequence[str] = ()
+) -> None:
+    """Print a table: with rules and wrapping on a terminal, plain aligned text elsewhere.
+
+    Args:
+        columns: the headings.
+        rows: the cells, as many a row as there are columns.
+        empty: what to say, on stderr, when there is no row.
+        numbers: the headings of those columns that are aligned to the right.
+    """
+    if not rows:
+        say(empty)
+        return
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _print_rich_table(columns, cells, numbers)
+    else:
+        _print_plain_table(columns, cells, numbers)
+
+
+def _print_rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:
+    """Print with rich, which measures the terminal. Cells are plain text: brackets in them are no markup."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def _print_plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:
+    """Print aligned columns that are never cut or wrapped, for files and pipes."""
+    lines = [list(columns), *rows]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    for line in lines:
+        aligned = [
+            cell.rjust(width) if column in numbers else cell.ljust(width)
+            for cell, width, column in zip(line, widths, columns, strict=True)
+        ]
+        typer.echo(_COLUMN_GAP.join(aligned).rstrip())
+
+
+class Progress(Protocol):
+    """How far a long piece of work has come."""
+
+    def __call__(self, done: int) -> None:
+        """Note that this many items are done in all."""
+        ...
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Progress]:
+    """Show a bar on stderr while long work goes on; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    from rich.progress import Progress as Bar
+
+    with Bar(console=_console_of_stderr(), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _console_of_stderr() -> "Console":
+    """Return a rich console on stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True)
