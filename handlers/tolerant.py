@@ -46,6 +46,16 @@ def read(model: type[Model], text: bytes) -> Model:
         return convert(model, json.loads(text))
 
 
+def read_all(model: type[Model], text: bytes) -> list[Model]:
+    """Read a JSON array into models, alike. What isn't an array has nothing in it.
+
+    Raises:
+        ValueError: when the text is no JSON at all.
+    """
+    values = json.loads(text)
+    return [convert(model, value) for value in values] if isinstance(values, list) else []
+
+
 def convert(model: type[Model], value: object) -> Model:
     """Make a model of what JSON was read into, field by field."""
     known = {}
