@@ -5,12 +5,13 @@ The databases that hold the product's tables are fixtures of `tests/storage`; he
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from playwright.async_api import Page, async_playwright
 
 from tests.postgres import Postgres, SharedPostgres, new_directory
 
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 SHARED_POSTGRES = pytest.StashKey[SharedPostgres]()
+
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""Chromium refuses to run its own sandbox as root; the rest keeps it from calling home."""
 
 # A property test takes the time it takes. What CI tries is the same on every run, what a contributor tries is new.
 settings.register_profile("local", deadline=None, print_blob=True)
@@ -99,3 +111,12 @@ def chromium_path() -> Path:
         "no browser found: install one (Debian: apt-get install chromium), "
         "or set TALLYHOOK_NO_BROWSER=1 to leave its tests out"
     )
+
+
+@pytest.fixture
+async def browser_page(chromium_path: Path) -> AsyncIterator[Page]:
+    """An empty page in a fresh browser that keeps nothing from the test before."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)
+        yield await browser.new_page()
+        await browser.close()

