@@ -19,7 +19,7 @@ from billing.values import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A worker's right to a partition's deliveries. `number` grows with each claim; a commit by an older one is refused."""
+    """A worker's right to a partition's deliveries. `number` grows with each claim; a commit by an older is refused."""
 
     partition: str
     number: int
@@ -87,7 +87,7 @@ class MarketplaceTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketplaceHint:
-    """What a `marketplace_purchase` delivery says. It serves the audit and the first proration, never the plan itself."""
+    """What a `marketplace_purchase` delivery says. It serves the audit and the proration, never the plan itself."""
 
     action: str
     marketplace_plan_id: int | None
@@ -96,7 +96,7 @@ class MarketplaceHint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowMarketplace:
-    """Bring an account's subscription to what GitHub says now; `truth` is None when GitHub confirmed that there is none."""
+    """Bring an account's subscription to what GitHub says now; no `truth` when GitHub confirmed that there is none."""
 
     account: GitHubAccount
     truth: MarketplaceTruth | None
@@ -148,8 +148,10 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Free text beside an entry: why, and who. It is kept apart; the entry carries only its salted hash, so that erasing
-    the text leaves the chain whole."""
+    """Free text beside an entry: why, and who.
+
+    It is kept apart; the entry carries only its salted hash, so that erasing text and salt leaves the chain whole.
+    """
 
     text: str
     actor_name: str

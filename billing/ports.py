@@ -1,8 +1,8 @@
 """What billing needs from the outside: a clock and a store. Implemented elsewhere (`bot`, `storage`, `sandbox`).
 
-The store runs one synchronous function in one transaction. The function gets a `Unit`, through which it locks and loads
-all the customers of a batch at once, and saves all that changed at once; the store commits when it returns and rolls back
-when it raises. It may be run again after a rollback, so it must not touch anything but the unit.
+The store runs one synchronous function in one transaction. The function gets a `Unit`, through which it locks and
+loads all the customers of a batch at once, and saves all that changed at once; the store commits when it returns and
+rolls back when it raises. It may be run again after a rollback, so it must not touch anything but the unit.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,10 +10,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from billing.commands import Cause, Lease, Note
+from billing.commands import Cause, Lease
 from billing.ledger.entries import Entry
+from billing.records import Alarm, Loss, NoteRow, Recovery, Remembered, SignupSlot
 from billing.state import CustomerState
-from billing.values import AccountId, CustomerId, GitHubAccountId, Provider
+from billing.values import AccountId, CustomerId, GitHubAccountId
+
+# The records are spoken across the port, so they can be had from here as well.
+__all__ = [
+    "Alarm",
+    "Changes",
+    "Clock",
+    "DeliveryEnd",
+    "Locked",
+    "Loss",
+    "NoteRow",
+    "Recovery",
+    "Remembered",
+    "SignupSlot",
+    "Store",
+    "Unit",
+]
 
 T = TypeVar("T")
 
@@ -43,69 +60,6 @@ class Locked:
     by_id: Mapping[CustomerId, CustomerState]
     by_github: Mapping[GitHubAccountId, CustomerState]
     busy: Collection[CustomerId | GitHubAccountId] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
-    """The answer that was given for an idempotency key: the entry it wrote (`seq`), or a refusal (`refusal` not empty).
-
-    `refusal` is a small JSON object: the refusal's class name and its fields.
-    """
-
-    account_id: AccountId
-    key: str
-    request_hash: bytes
-    seq: int
-    refusal: str
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteRow:
-    """A note and the entry it belongs to."""
-
-    account_id: AccountId
-    seq: int
-    note: Note
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
-    """Something that a person must see. One row a kind and subject; `detail` is one line saying what to do."""
-
-    kind: str
-    subject: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
-    """What the alarm was raised for is over: the next time, it is raised anew."""
-
-    kind: str
-    subject: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
-    """A Marketplace subscription that ended because GitHub stopped showing it. Too many of them stop further ones."""
-
-    customer_id: CustomerId
-    provider: Provider
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignupSlot:
-    """One of the places that an installing user has for organizations' sign-up credits within thirty days.
-
-    The table's key is (installer, slot), so two transactions can't take the same one.
-    """
-
-    installer_id: GitHubAccountId
-    slot: int
-    customer_id: CustomerId
-    taken_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,10 @@ class CreditAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Credits of one origin with one expiry. `number` counts within the account and stays for ever."""
+    """Credits of one origin with one expiry. `number` counts within the account and stays for ever.
+
+    Only `remaining` ever changes: everything else are the terms, which the journal's entry vouches for.
+    """
 
     number: int
     origin: Origin
@@ -159,7 +162,8 @@ class Grant:
 class CustomerState:
     """Everything that a decision about one customer may look at.
 
-    `grants` are the open ones (something remains), in any order; `subscriptions` has at most one a provider.
+    `grants` are the open ones (something remains), in any order; after a decision also those that it used up, with
+    nothing remaining, so that the store sees what became of them. `subscriptions` has at most one a provider.
     """
 
     customer: Customer
@@ -170,7 +174,7 @@ class CustomerState:
 
     def subscription(self, provider: Provider) -> Subscription | None:
         """The subscription at this provider, whatever its state."""
-        return next((each for each in self.subscriptions if each.provider is provider), None)
+        return next((each for each in self.subscriptions if each.provider == provider), None)
 
     def installation(self, installation_id: InstallationId) -> Installation | None:
         """The installation with this id, whatever its state."""

@@ -47,7 +47,7 @@ def from_milliseconds(milliseconds: int) -> datetime:
 
 
 def to_the_millisecond(moment: datetime) -> datetime:
-    """The moment in UTC without what lies below a millisecond, so that what was stored compares equal when read back."""
+    """The moment in UTC without what lies below a millisecond, so that it compares equal when read back."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 

@@ -30,10 +30,11 @@ class Entry:
         amount: what it adds to the balance, in credits; negative when it takes away.
         balance_after: the account's balance with this entry.
         key: the idempotency key, unique within the account for ever.
-        request_hash: SHA-256 of the request that carried the key; of what the entry says, for entries of our own making.
+        request_hash: SHA-256 of the request that carried the key; of what the entry says, if it is of our own making.
         occurred_at: when it happened; recorded_at: when it was booked.
         actor: who caused it, as an id: `delivery:12`, `operator`, `clock`.
-        reference: what it is about, ids only; "" if nothing.
+        reference: what it is about, ids only, separated by spaces; "" if nothing. A grant's ends in `terms:` and the
+            digest of its terms (`billing.ledger.chain.digest_terms`), so that nobody can lengthen an expiry unseen.
         note_hash: the salted hash of the note, 32 bytes; empty without one.
         moves: at least one, numbered from 0.
         previous_hash, hash: the chain, 32 bytes each.

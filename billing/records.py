@@ -1,0 +1,70 @@
+"""What a decision wants written beside the customer's state: answers to keep, notes, alarms, losses, sign-up places."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.commands import Note
+from billing.values import AccountId, CustomerId, GitHubAccountId, Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """The answer that was given for an idempotency key: the entry it wrote (`seq`), or a refusal (`refusal` not empty).
+
+    `refusal` is a small JSON object: the refusal's class name and its fields.
+    """
+
+    account_id: AccountId
+    key: str
+    request_hash: bytes
+    seq: int
+    refusal: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRow:
+    """A note and the entry it belongs to."""
+
+    account_id: AccountId
+    seq: int
+    note: Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something that a person must see. One row a kind and subject; `detail` is one line saying what to do."""
+
+    kind: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What the alarm was raised for is over: the next time, it is raised anew."""
+
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A Marketplace subscription that ended because GitHub stopped showing it. Too many of them stop further ones."""
+
+    customer_id: CustomerId
+    provider: Provider
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignupSlot:
+    """One of the places that an installing user has for organizations' sign-up credits within thirty days.
+
+    The table's key is (installer, slot), so two transactions can't take the same one.
+    """
+
+    installer_id: GitHubAccountId
+    slot: int
+    customer_id: CustomerId
+    taken_at: datetime
