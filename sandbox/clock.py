@@ -1,15 +1,17 @@
 """The clock that the sandbox and the tests share: real time plus an offset, or time that moves only when told to."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
 class VirtualClock:
     """A clock that can be moved forward, and whose sleepers notice.
 
-    Unless frozen it runs with real time from `start` on, so an idle sandbox behaves like the real thing; `advance` and `set` jump ahead.
-    Frozen, it stands still between jumps, which makes a test's times exact.
+    Unless frozen it runs with real time from `start` on, so an idle sandbox behaves like the real thing; `advance` and
+    `set` jump ahead. Frozen, it stands still between jumps, which makes a test's times exact.
 
     Args:
         start: Where the clock begins; aware. The machine's time if absent.
@@ -25,6 +27,7 @@ class VirtualClock:
         self._frozen = frozen
         self._started = time.monotonic()
         self._sleepers: set[asyncio.Future[None]] = set()
+        self._jump_listeners: list[Callable[[], None]] = []
 
     @property
     def frozen(self) -> bool:
@@ -42,7 +45,7 @@ class VirtualClock:
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
     async def sleep(self, seconds: float) -> None:
-        """Return once this many seconds of the clock's own time went by; a jump past that moment ends the wait at once."""
+        """Return once this many seconds of the clock's own time went by; a jump past that moment ends the wait."""
         due = self._exact() + timedelta(seconds=max(seconds, 0.0))
         await asyncio.sleep(0)
         loop = asyncio.get_running_loop()
@@ -69,7 +72,9 @@ class VirtualClock:
         Raises:
             ValueError: The sum is negative: time never runs backwards here.
         """
-        return self._jump(timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds))
+        return self._jump(
+            timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
+        )
 
     def set(self, moment: datetime) -> datetime:
         """Jump to this aware moment and return it.
@@ -81,11 +86,25 @@ class VirtualClock:
             raise ValueError("a clock is set to an aware datetime")
         return self._jump(moment - self._exact())
 
+    def on_jump(self, listener: Callable[[], None]) -> None:
+        """Call this after every jump, before the sleepers go on."""
+        self._jump_listeners.append(listener)
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+        """Return once the event is set or, if seconds are given, so much of the clock's time went by.
+
+        Whoever listens for jumps sets the event in `on_jump`, so that a frozen clock needs no timer.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), timeout=None if self._frozen else seconds)
+
     def _jump(self, step: timedelta) -> datetime:
         """Move by this much, wake whoever sleeps, and return the new time."""
         if step < timedelta(0):
             raise ValueError("a clock never goes backwards")
         self._base += step
+        for listener in self._jump_listeners:
+            listener()
         for sleeper in self._sleepers:
             if not sleeper.done():
                 sleeper.set_result(None)

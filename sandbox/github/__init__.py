@@ -1,0 +1,1 @@
+"""A stateful stand-in for GitHub: what a billing App meets there, and what goes wrong there."""

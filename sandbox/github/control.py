@@ -1,0 +1,302 @@
+"""The sandbox's own addresses, by which a page or a script acts on the stand-in: plain JSON under `/_sandbox`."""
+
+import datetime as dt
+from typing import Any, Literal
+
+import msgspec
+from aiohttp import web
+
+from sandbox.github import shapes
+from sandbox.github.errors import ActionError
+from sandbox.github.rest_faults import RestFault
+from sandbox.github.webhook_faults import WebhookFault
+from sandbox.github.world import World
+
+Json = dict[str, Any]
+Reference = int | str
+_MOST_DELIVERIES_SHOWN = 100
+
+
+class Command(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A command's JSON; unknown fields are refused, because a misspelt one would be a silent nothing."""
+
+
+class AddUser(Command, kw_only=True):
+    """Sign a user up."""
+
+    login: str
+    email: str | None = None
+    billing_day: int = 1
+    id: int | None = None
+
+
+class AddOrganization(AddUser, kw_only=True):
+    """Found an organization."""
+
+    owner: Reference | None = None
+
+
+class ByAccount(Command, kw_only=True):
+    """An act on an account."""
+
+    account: Reference
+
+
+class BySender(ByAccount, kw_only=True):
+    """An act on an account by a person."""
+
+    sender: Reference | None = None
+
+
+class Install(BySender, kw_only=True):
+    """Install the App."""
+
+    repositories: list[str] | None = None
+    requester: Reference | None = None
+
+
+class AcceptPermissions(BySender, kw_only=True):
+    """Accept permissions."""
+
+    permissions: dict[str, str]
+
+
+class Repositories(BySender, kw_only=True):
+    """Choose repositories."""
+
+    names: list[str]
+
+
+class Rename(BySender, kw_only=True):
+    """Give another login."""
+
+    login: str
+
+
+class Buy(BySender, kw_only=True):
+    """Buy a plan."""
+
+    plan: Reference
+    units: int = 1
+    cycle: Literal["monthly", "yearly"] = "monthly"
+    trial: bool | None = None
+
+
+class Change(BySender, kw_only=True):
+    """Change a plan."""
+
+    plan: Reference | None = None
+    units: int | None = None
+    cycle: Literal["monthly", "yearly"] | None = None
+
+
+class FailPayment(ByAccount, kw_only=True):
+    """Let a payment fail."""
+
+    hours: float
+
+
+class RetirePlan(Command, kw_only=True):
+    """Take a plan off sale."""
+
+    plan: Reference
+
+
+ACTS: dict[str, type[Command]] = {
+    "add_user": AddUser,
+    "add_organization": AddOrganization,
+    "install": Install,
+    "uninstall": BySender,
+    "suspend": BySender,
+    "unsuspend": BySender,
+    "accept_permissions": AcceptPermissions,
+    "add_repositories": Repositories,
+    "remove_repositories": Repositories,
+    "rename": Rename,
+    "buy": Buy,
+    "change": Change,
+    "cancel": BySender,
+    "withdraw_change": BySender,
+    "fail_upgrade": ByAccount,
+    "fail_payment": FailPayment,
+    "restore_payment": ByAccount,
+    "retire_plan": RetirePlan,
+}
+"""What can be done by `POST /_sandbox/act/{name}`; each is the stand-in's method of that name."""
+
+
+class MoveClock(Command, kw_only=True):
+    """Move the clock by so many seconds, or to a moment."""
+
+    seconds: float | None = None
+    to: dt.datetime | None = None
+
+
+class AddRestFault(Command, kw_only=True):
+    """Switch on a fault of the REST API; fields as in `RestFault`."""
+
+    kind: Literal[
+        "status", "slow", "lost_answer", "dropped", "garbled", "secondary_limit", "redirect", "young_token", "exhausted"
+    ]
+    method: str = "*"
+    path: str = "*"
+    times: int | None = 1
+    status: int = 502
+    seconds: float = 0.0
+    retry_after_seconds: int | None = None
+    location: str = ""
+
+
+class AddWebhookFault(Command, kw_only=True):
+    """Switch on a fault of webhooks; fields as in `WebhookFault`."""
+
+    effect: Literal["duplicate", "hold", "late", "lose", "fail"]
+    event: str = "*"
+    action: str = "*"
+    times: int | None = 1
+    copies: int = 2
+    seconds: float = 60.0
+
+
+class Release(Command, kw_only=True):
+    """Send what was held."""
+
+    reverse: bool = False
+    shuffle: bool = False
+
+
+class Redeliver(Command, kw_only=True):
+    """Send a logged delivery again."""
+
+    hook: Literal["app", "marketplace"]
+    id: int
+
+
+async def read_command(request: web.Request, kind: type[Command]) -> Any:  # noqa: ANN401 -- the struct that was asked for
+    """Return a request's JSON as a command.
+
+    Raises:
+        HTTPUnsupportedMediaType: It isn't declared as JSON, which also keeps other sites' forms out.
+        HTTPUnprocessableEntity: It doesn't fit the command.
+    """
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="Send application/json.\n")
+    try:
+        return msgspec.json.decode(await request.read() or b"{}", type=kind)
+    except msgspec.MsgspecError as error:
+        raise web.HTTPUnprocessableEntity(text=f"{error}\n") from error
+
+
+class ControlRoutes:
+    """The addresses under `/_sandbox`. Answers are JSON; what can't be done is a `409` that says why."""
+
+    def __init__(self, github: World) -> None:
+        """Remember whom to act on."""
+        self._github = github
+
+    def register(self, app: web.Application) -> None:
+        """Add the routes."""
+        app.add_routes(
+            [
+                web.get("/_sandbox/state", self.show_state),
+                web.post("/_sandbox/act/{name}", self.act),
+                web.post("/_sandbox/clock", self.move_clock),
+                web.post("/_sandbox/faults/rest", self.add_rest_fault),
+                web.post("/_sandbox/faults/webhooks", self.add_webhook_fault),
+                web.delete("/_sandbox/faults", self.clear_faults),
+                web.post("/_sandbox/webhooks/release", self.release),
+                web.post("/_sandbox/webhooks/redeliver", self.redeliver),
+                web.post("/_sandbox/webhooks/settle", self.settle),
+            ]
+        )
+
+    async def show_state(self, _request: web.Request) -> web.Response:
+        """Show everything at a glance."""
+        self._github.catch_up()
+        state = self._github.state
+        return web.json_response(
+            {
+                "now": self._github.clock.now().isoformat(),
+                "version": state.version,
+                "accounts": [shapes.simple_user(state, account) for account in state.accounts.values()],
+                "installations": [shapes.installation(state, installed) for installed in state.live_installations()],
+                "plans": [shapes.plan(state, plan) for plan in state.plans.values()],
+                "purchases": [shapes.purchase(state, purchase) for purchase in state.purchases.values()],
+                "webhooks": {"waiting": self._github.courier.waiting, "held": len(self._github.courier.held)},
+                "deliveries": {
+                    hook: [shapes.delivery_item(delivery) for delivery in deliveries[-_MOST_DELIVERIES_SHOWN:]]
+                    for hook, deliveries in state.deliveries.items()
+                },
+            }
+        )
+
+    async def act(self, request: web.Request) -> web.Response:
+        """Do what a person would do at GitHub."""
+        name = request.match_info["name"]
+        kind = ACTS.get(name)
+        if kind is None:
+            raise web.HTTPNotFound(text=f"There is no act {name!r}; there are: {', '.join(ACTS)}.\n")
+        command = await read_command(request, kind)
+        try:
+            getattr(self._github, name)(**msgspec.structs.asdict(command))
+        except ActionError as error:
+            return web.json_response({"error": str(error)}, status=409)
+        return web.json_response({"version": self._github.state.version})
+
+    async def move_clock(self, request: web.Request) -> web.Response:
+        """Move the clock forward."""
+        command: MoveClock = await read_command(request, MoveClock)
+        try:
+            if command.to is not None:
+                self._github.clock.set(command.to)
+            if command.seconds is not None:
+                self._github.clock.advance(seconds=command.seconds)
+        except (ValueError, OverflowError) as error:
+            return web.json_response({"error": str(error)}, status=409)
+        self._github.catch_up()
+        return web.json_response({"now": self._github.clock.now().isoformat()})
+
+    async def add_rest_fault(self, request: web.Request) -> web.Response:
+        """Switch on a fault of the REST API."""
+        command: AddRestFault = await read_command(request, AddRestFault)
+        match command.kind:
+            case "young_token":
+                self._github.state.tokens.refuse_young(1 if command.times is None else command.times)
+            case "exhausted":
+                self._github.faults.exhaust(now=self._github.clock.now(), seconds=command.seconds)
+            case _:
+                self._github.faults.rules.append(RestFault(**msgspec.structs.asdict(command)))
+        return web.json_response({})
+
+    async def add_webhook_fault(self, request: web.Request) -> web.Response:
+        """Switch on a fault of webhooks."""
+        command: AddWebhookFault = await read_command(request, AddWebhookFault)
+        self._github.webhook_faults.rules.append(WebhookFault(**msgspec.structs.asdict(command)))
+        return web.json_response({})
+
+    async def clear_faults(self, _request: web.Request) -> web.Response:
+        """Switch all faults off."""
+        self._github.faults.clear()
+        self._github.webhook_faults.clear()
+        return web.json_response({})
+
+    async def release(self, request: web.Request) -> web.Response:
+        """Send what was held."""
+        command: Release = await read_command(request, Release)
+        return web.json_response(
+            {"released": self._github.courier.release(reverse=command.reverse, shuffle=command.shuffle)}
+        )
+
+    async def redeliver(self, request: web.Request) -> web.Response:
+        """Send a logged delivery again; for the listing's hook this is the only way, as at GitHub."""
+        command: Redeliver = await read_command(request, Redeliver)
+        try:
+            self._github.courier.redeliver(command.hook, command.id)
+        except ActionError as error:
+            return web.json_response({"error": str(error)}, status=409)
+        return web.json_response({})
+
+    async def settle(self, _request: web.Request) -> web.Response:
+        """Answer once every webhook that is due was answered."""
+        await self._github.settle()
+        return web.json_response({"version": self._github.state.version})
