@@ -241,7 +241,7 @@ class Postgres:
         It gets its name only when it is whole, so that a failed migration is tried again and seen by each test.
         """
         with exclusively(self.directory / "template.lock"):
-            if self.execute(f"SELECT count(*) FROM pg_database WHERE datname = '{name}'") == "1":  # noqa: S608 - a constant of ours
+            if self.execute(f"SELECT count(*) FROM pg_database WHERE datname = '{name}'") == "1":
                 return
             database = self.create_database()
             try:
