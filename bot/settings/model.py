@@ -1,0 +1,345 @@
+"""The settings: frozen objects, read once, from the environment or a `.env` file beside it.
+
+Two layers, because most commands need no more than the database and the plans: `CommandSettings`, and on top of them
+`ServerSettings` for whoever speaks with GitHub or is spoken to.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+from bot.settings.addresses import api_address, database_address, mail_address, origin, web_address
+from bot.settings.private_key import read_private_key
+from bot.settings.secrets_table import SECRETS, SecretFormat, fault_of, is_placeholder
+
+GITHUB_API_URL: Final = "https://api.github.com"
+_MAILBOX: Final = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_NAMED_MAILBOX: Final = re.compile(rf'("[^"\r\n]*"|[^"<>@,;:\r\n]*)\s*<{_MAILBOX.pattern}>')
+_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,100}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What people have to know about a setting.
+
+    Attributes:
+        meaning: what it is for.
+        format: what it looks like.
+        way: how to get a right value.
+    """
+
+    meaning: str
+    format: str
+    way: str
+
+
+class ContradictionError(ValueError):
+    """Two settings don't go together. `name` is the one to change."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(problem)
+        self.name = name
+
+
+def _secret(name: str, meaning: str) -> About:
+    secret = SECRETS[name]
+    return About(
+        meaning=meaning, format=f"{secret.format}; at least {secret.least_length} {secret.unit}", way=secret.way
+    )
+
+
+def _checked(secret: SecretFormat, value: SecretStr) -> SecretStr:
+    if fault := fault_of(secret, value.get_secret_value()):
+        raise ValueError(fault)
+    return value
+
+
+def _each_checked(secret: SecretFormat, values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    for number, value in enumerate(values, start=1):
+        if fault := fault_of(secret, value.get_secret_value()):
+            raise ValueError(fault if len(values) == 1 else f"number {number} {fault}")
+    return values
+
+
+def _split_by_commas(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _mailbox(text: str) -> str:
+    if _MAILBOX.fullmatch(text) is None and _NAMED_MAILBOX.fullmatch(text) is None:
+        raise ValueError("must be an e-mail address, or a name followed by <address>")
+    return text
+
+
+def _client_id(text: str) -> str:
+    if _CLIENT_ID.fullmatch(text) is None:
+        raise ValueError("must be 8 to 100 letters, digits, dots, dashes and underscores")
+    return text
+
+
+def _inside(change: Any) -> AfterValidator:  # noqa: ANN401 - a function from text to text
+    """Check and normalize what is inside of a secret text."""
+    return AfterValidator(lambda value: SecretStr(change(value.get_secret_value())))
+
+
+_HookAddress = Annotated[SecretStr, _inside(partial(web_address, plain_inside=True))]
+_MailServer = Annotated[SecretStr, _inside(mail_address)]
+_Mailbox = Annotated[str, AfterValidator(_mailbox)]
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+class CommandSettings(BaseSettings):
+    """What every command needs.
+
+    Making one reads nothing: `bot.settings.findings` does, in one place, so that tests and the sandbox can give theirs.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: Annotated[
+        SecretStr,
+        _inside(database_address),
+        About(
+            meaning="The database: an embedded SQLite file, or a PostgreSQL server for several processes.",
+            format="sqlite+aiosqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=verify-full",
+            way="leave it out for SQLite, or copy the address that the PostgreSQL service shows",
+        ),
+    ] = SecretStr("sqlite+aiosqlite:///var/tallyhook.db")
+    plans_file: Annotated[
+        Path,
+        About(
+            meaning="The plan catalogue.",
+            format="a path",
+            way="leave it out for plans.toml in the working directory",
+        ),
+    ] = Path("plans.toml")
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(_lower),
+        About(
+            meaning="The least serious log line that is written.",
+            format="debug, info, warning or error",
+            way="leave it out for info",
+        ),
+    ] = "info"
+    log_format: Annotated[
+        Literal["json", "console"],
+        BeforeValidator(_lower),
+        About(
+            meaning="How log lines look: one JSON object each, or coloured text for people.",
+            format="json or console",
+            way="leave it out for json",
+        ),
+    ] = "json"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_placeholders(cls, value: object) -> object:
+        if isinstance(value, str) and is_placeholder(value):
+            raise ValueError("is blank or a placeholder")
+        return value
+
+    @override
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given, and nothing else."""
+        return (init_settings,)
+
+
+class ServerSettings(CommandSettings):
+    """What `serve`, `work` and every command that speaks with GitHub need on top."""
+
+    host: Annotated[
+        str,
+        About(
+            meaning="The address to listen on.",
+            format="an IP address or a host name",
+            way="leave it out for 127.0.0.1; 0.0.0.0 in a container",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Field(ge=0, le=65535),
+        About(
+            meaning="The port to listen on; 0 takes any free one.",
+            format="a whole number from 0 to 65535",
+            way="leave it out for 8000",
+        ),
+    ] = 8000
+    public_url: Annotated[
+        str,
+        AfterValidator(origin),
+        About(
+            meaning="Where GitHub and customers reach this server.",
+            format="https://HOST; http:// for loopback only",
+            way="set it to the address that leads here from outside, without a path",
+        ),
+    ]
+    github_app_id: Annotated[
+        int,
+        Field(ge=1, le=2**63 - 1),
+        About(
+            meaning="The GitHub App.",
+            format="a whole number",
+            way="copy App ID from the App's settings page, or run `tallyhook setup`",
+        ),
+    ]
+    github_client_id: Annotated[
+        str,
+        AfterValidator(_client_id),
+        About(
+            meaning="The App when people sign in.",
+            format="8 to 100 letters, digits, dots, dashes and underscores, such as Iv23liAbCdEfGhIjKlMn",
+            way="copy Client ID from the App's settings page, or run `tallyhook setup`",
+        ),
+    ]
+    github_client_secret: Annotated[
+        SecretStr,
+        AfterValidator(partial(_checked, SECRETS["GITHUB_CLIENT_SECRET"])),
+        _secret("GITHUB_CLIENT_SECRET", "Proves that it is the App who asks, when people sign in."),
+    ]
+    github_private_key: Annotated[
+        SecretStr,
+        _inside(read_private_key),
+        _secret("GITHUB_PRIVATE_KEY", "What the App signs its requests to GitHub with."),
+    ]
+    github_webhook_secret: Annotated[
+        tuple[SecretStr, ...],
+        NoDecode,
+        BeforeValidator(_split_by_commas),
+        AfterValidator(partial(_each_checked, SECRETS["GITHUB_WEBHOOK_SECRET"])),
+        _secret("GITHUB_WEBHOOK_SECRET", "What GitHub signs the App's deliveries with."),
+    ]
+    github_marketplace_webhook_secret: Annotated[
+        tuple[SecretStr, ...],
+        NoDecode,
+        BeforeValidator(_split_by_commas),
+        AfterValidator(partial(_each_checked, SECRETS["GITHUB_MARKETPLACE_WEBHOOK_SECRET"])),
+        _secret("GITHUB_MARKETPLACE_WEBHOOK_SECRET", "What GitHub signs the Marketplace listing's deliveries with."),
+    ]
+    github_api_url: Annotated[
+        str,
+        AfterValidator(api_address),
+        About(
+            meaning="GitHub's API; another one for GitHub Enterprise Server.",
+            format="https://HOST/PATH; http:// for loopback only",
+            way="leave it out for GitHub, or set https://HOST/api/v3 for GitHub Enterprise Server",
+        ),
+    ] = GITHUB_API_URL
+    github_web_url: Annotated[
+        str,
+        AfterValidator(origin),
+        About(
+            meaning="GitHub's pages; others for GitHub Enterprise Server.",
+            format="https://HOST; http:// for loopback only",
+            way="leave it out for GitHub, or set https://HOST for GitHub Enterprise Server",
+        ),
+    ] = "https://github.com"
+    github_marketplace: Annotated[
+        Literal["auto", "on", "off"],
+        BeforeValidator(_lower),
+        About(
+            meaning="Whether there is a Marketplace. auto: with GitHub's own API only; Enterprise Server has none.",
+            format="auto, on or off",
+            way="leave it out for auto",
+        ),
+    ] = "auto"
+    github_forward_url: Annotated[
+        _HookAddress | None,
+        About(
+            meaning="Where each verified delivery is passed on to, unchanged: your own app.",
+            format="https://…; http:// within one's own network",
+            way="set the address at which your app takes GitHub's deliveries, or leave it out",
+        ),
+    ] = None
+    smtp_url: Annotated[
+        _MailServer | None,
+        About(
+            meaning="The mail server. Without it no mail is sent.",
+            format="smtp://USER:PASSWORD@HOST:PORT, or smtps:// for encryption from the first byte",
+            way="copy host, port, user and password from your mail service",
+        ),
+    ] = None
+    mail_from: Annotated[
+        _Mailbox | None,
+        About(
+            meaning="The sender of mails.",
+            format="an e-mail address, or a name followed by <address>",
+            way="set an address that your mail service lets you send from",
+        ),
+    ] = None
+    session_secret: Annotated[
+        SecretStr,
+        AfterValidator(partial(_checked, SECRETS["SESSION_SECRET"])),
+        _secret("SESSION_SECRET", "What sessions are sealed with."),
+    ]
+    alert_email: Annotated[
+        _Mailbox | None,
+        About(
+            meaning="Who is written to when something wants a person.",
+            format="an e-mail address",
+            way="set an address that somebody reads, or leave it out",
+        ),
+    ] = None
+    alert_webhook_url: Annotated[
+        _HookAddress | None,
+        About(
+            meaning="What is called when something wants a person, such as a chat's incoming webhook.",
+            format="https://…; http:// within one's own network",
+            way="copy the webhook's address from your chat or pager, or leave it out",
+        ),
+    ] = None
+    retention_days: Annotated[
+        int,
+        Field(ge=1, le=3650),
+        About(
+            meaning="How long the bodies of finished deliveries are kept; what they did stays in the ledger.",
+            format="a whole number of days from 1 to 3650",
+            way="leave it out for 90",
+        ),
+    ] = 90
+
+    @property
+    def has_marketplace(self) -> bool:
+        """Whether there is a Marketplace to ask."""
+        if self.github_marketplace == "auto":
+            return self.github_api_url == GITHUB_API_URL
+        return self.github_marketplace == "on"
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        if self.smtp_url is not None and self.mail_from is None:
+            raise ContradictionError("MAIL_FROM", "is missing, and mail needs a sender")
+        if self.alert_email is not None and self.smtp_url is None:
+            raise ContradictionError("ALERT_EMAIL", "is set, but there is no SMTP_URL to send by")
+        if self.github_forward_url is not None and self._leads_here(self.github_forward_url.get_secret_value()):
+            raise ContradictionError("GITHUB_FORWARD_URL", "leads back to this server's own webhooks, for ever")
+        return self
+
+    def _leads_here(self, address: str) -> bool:
+        there, here = urlsplit(address), urlsplit(self.public_url)
+        return (there.scheme, there.netloc) == (here.scheme, here.netloc) and there.path.startswith("/webhooks/")
