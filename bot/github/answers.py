@@ -35,7 +35,7 @@ class PurchaseFields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PendingChangeFields(msgspec.Struct, frozen=True, kw_only=True):
-    """A change that GitHub has scheduled."""
+    """A scheduled change. No units mean the end, as in a `cancelled` delivery, whatever plan stands there."""
 
     effective_date: str | None = None
     unit_count: int | None = None
@@ -43,11 +43,12 @@ class PendingChangeFields(msgspec.Struct, frozen=True, kw_only=True):
 
     def change(self) -> PendingChange:
         """The change in billing's words."""
-        plan = self.plan or PlanFields()
+        ends = self.unit_count == 0
+        plan = PlanFields() if ends or self.plan is None else self.plan
         return PendingChange(
             marketplace_plan_id=an_id(plan.id),
             plan_name=a_text(plan.name),
-            unit_count=a_count(self.unit_count),
+            unit_count=None if ends else a_count(self.unit_count),
             effective_at=a_moment(self.effective_date),
         )
 
