@@ -1,0 +1,1 @@
+"""The tables' history: one revision a change, each with its way back."""
