@@ -1,8 +1,8 @@
 """What billing refuses, and what it could not do for the moment.
 
 Three kinds of failure exist in the program, each with one home. A *refusal* (`BillingError`) is an answer: it is told
-to whoever asked and never retried. A *temporary failure* (`TemporaryFailureError`) is retried a bounded number of times.
-Anything else is a bug: it escapes, is logged with the delivery's id and parks that delivery alone.
+to whoever asked and never retried. A *temporary failure* (`TemporaryFailureError`) is retried a bounded number of
+times. Anything else is a bug: it escapes, is logged with the delivery's id and parks that delivery alone.
 """
 
 

@@ -174,7 +174,7 @@ class CustomerState:
 
     def subscription(self, provider: Provider) -> Subscription | None:
         """The subscription at this provider, whatever its state."""
-        return next((each for each in self.subscriptions if each.provider == provider), None)
+        return {each.provider: each for each in self.subscriptions}.get(provider)
 
     def installation(self, installation_id: InstallationId) -> Installation | None:
         """The installation with this id, whatever its state."""
