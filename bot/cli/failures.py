@@ -5,6 +5,15 @@ What a person can act on is never told by a traceback.
 
 from typing import Final
 
+from billing.errors import (
+    BillingError,
+    IdempotencyConflictError,
+    InsufficientCreditsError,
+    InvalidPlanCatalogError,
+    TemporaryFailureError,
+    UnknownCustomerError,
+)
+
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 
@@ -30,3 +39,52 @@ class WrongUseError(CommandError):
 
     def __init__(self, what: str, way_out: str) -> None:
         super().__init__(what, way_out, exit_code=EXIT_USAGE)
+
+
+def explained(error: Exception) -> CommandError | None:
+    """Return the failure as a person can act on it; None for a bug."""
+    from bot.settings import SettingsError, SettingsFileError
+
+    match error:
+        case CommandError():
+            return error
+        case SettingsError():
+            return _cut(str(error), "Check all of them by `tallyhook doctor --settings-only`")
+        case SettingsFileError():
+            return _cut(str(error), "Name a file with lines NAME=value, or a Kubernetes secret as JSON")
+        case TemporaryFailureError():
+            return CommandError(_sentence(error.reason), "Try again in a minute; nothing was done by halves.")
+        case BillingError():
+            return _refusal(error)
+        case _:
+            return None
+
+
+def _refusal(error: BillingError) -> CommandError:
+    """Return a refusal with its way out."""
+    match error:
+        case UnknownCustomerError():
+            way_out = "See `tallyhook customers list` for those that there are."
+        case InsufficientCreditsError():
+            way_out = "See `tallyhook credits explain REF` for where they went; take back no more than are left."
+        case IdempotencyConflictError():
+            way_out = "Repeat the very same command, or take another --key."
+        case InvalidPlanCatalogError():
+            way_out = "Put it right in the file that PLANS_FILE names; without the setting it is plans.toml."
+        case _:
+            # The storage tells the way out behind the last semicolon.
+            return _cut(str(error), "See `tallyhook doctor`")
+    return CommandError(_sentence(str(error)), way_out)
+
+
+def _cut(text: str, otherwise: str) -> CommandError:
+    """Return a text of the form "what; way out" as the two; `otherwise` is the way out of one without."""
+    what, _, way_out = text.partition("; ")
+    return CommandError(_sentence(what), _sentence(way_out or otherwise))
+
+
+def _sentence(text: str) -> str:
+    """Return the text as a sentence. What begins with a name or a path keeps it as it is."""
+    first, _, _ = text.partition(" ")
+    is_word = first.isalpha() and first.islower()
+    return f"{text[0].upper() if is_word else text[0]}{text[1:].rstrip('.')}." if text else text

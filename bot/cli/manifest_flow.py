@@ -7,28 +7,29 @@ for the App's credentials once and within the hour.
 
 import asyncio
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-import aiohttp
 from aiohttp import web
 
 from billing.errors import TemporaryFailureError
 from billing.ports import Clock
 from bot.cli.failures import CommandError
+from bot.cli.github_desk import GitHubRefusalError
 from bot.cli.manifest_page import message_page, registration_page
 
 LOOPBACK: Final = "127.0.0.1"
 CODE_LIFE_SECONDS: Final = 3600
 _CONVERSION_DELAYS_SECONDS: Final = (0.0, 1.0, 3.0)
-_REQUEST_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 _START_AGAIN: Final = "Run `tallyhook setup` again."
 _ADOPT: Final = (
     "If GitHub shows the App, make a private key and a client secret on its page and run `tallyhook setup --existing`."
 )
+
+Convert = Callable[[str], Awaitable[Mapping[str, Any]]]
+"""Exchanges a code for GitHub's answer about the App."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +66,10 @@ class CreatedApp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GitHubAddresses:
-    """Where GitHub is: its pages and its API, and the organization that the App will belong to ("" for oneself)."""
+class Registrar:
+    """Where the manifest goes: GitHub's pages, and the organization that the App will belong to ("" for oneself)."""
 
     web_url: str
-    api_url: str
     organization: str
 
     def registration_url(self, state: str) -> str:
@@ -83,9 +83,9 @@ class ManifestFlow:
 
     Args:
         manifest: the App's fields, without `redirect_url`.
-        addresses: where GitHub is.
+        registrar: takes the manifest.
         state: unguessable; binds GitHub's answer to this run.
-        session: for the exchange of the code.
+        convert: exchanges a code for the App.
         clock: for the delays between attempts.
     """
 
@@ -93,15 +93,15 @@ class ManifestFlow:
         self,
         *,
         manifest: Mapping[str, Any],
-        addresses: GitHubAddresses,
+        registrar: Registrar,
         state: str,
-        session: aiohttp.ClientSession,
+        convert: Convert,
         clock: Clock,
     ) -> None:
         self._manifest = manifest
-        self._addresses = addresses
+        self._registrar = registrar
         self._state = state
-        self._session = session
+        self._convert = convert
         self._clock = clock
         self._used = False
         self._host = ""
@@ -138,9 +138,9 @@ class ManifestFlow:
         manifest = {**self._manifest, "redirect_url": f"http://{self._host}/created"}
         return registration_page(
             manifest,
-            owner=self._addresses.organization or "your own account",
-            form_url=self._addresses.registration_url(self._state),
-            form_origin=self._addresses.web_url,
+            owner=self._registrar.organization or "your own account",
+            form_url=self._registrar.registration_url(self._state),
+            form_origin=self._registrar.web_url,
         )
 
     async def _receive_code(self, request: web.Request) -> web.Response:
@@ -172,34 +172,13 @@ class ManifestFlow:
         for delay_seconds in _CONVERSION_DELAYS_SECONDS:
             await self._clock.sleep(delay_seconds)
             try:
-                return await self._convert(code)
+                return CreatedApp.from_answer(await self._convert(code))
+            except GitHubRefusalError as error:
+                what = f"GitHub refused the code ({error}); a code lives for an hour and is good for once."
+                raise CommandError(what, _ADOPT) from error
             except TemporaryFailureError as error:
                 reason = error.reason
         raise CommandError(f"GitHub didn't exchange the code ({reason}).", _ADOPT)
-
-    async def _convert(self, code: str) -> CreatedApp:
-        """Ask once for the App that belongs to the code.
-
-        Raises:
-            CommandError: GitHub refused the code.
-            TemporaryFailureError: no answer, or one that may be another the next time.
-        """
-        url = f"{self._addresses.api_url.rstrip('/')}/app-manifests/{quote(code, safe='')}/conversions"
-        headers = {"Accept": "application/vnd.github+json"}
-        try:
-            async with self._session.post(
-                url, headers=headers, timeout=_REQUEST_TIMEOUT, allow_redirects=False
-            ) as answer:
-                if answer.status == HTTPStatus.CREATED:
-                    return CreatedApp.from_answer(await answer.json(content_type=None))
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise TemporaryFailureError(type(error).__name__) from error
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise TemporaryFailureError(f"status {status}")
-        raise CommandError(
-            f"GitHub refused the code ({status}); a code lives for an hour and is good for once.", _ADOPT
-        )
 
     def _require_own_host(self, request: web.Request) -> None:
         """Refuse a request under another name than the page's own: a foreign site could have its name point here."""

@@ -24,5 +24,9 @@ def examples(*lines: str) -> str:
 def group(purpose: str, *example_lines: str) -> typer.Typer:
     """Return a group of commands; called without one, it shows its help."""
     return typer.Typer(
-        help=purpose, epilog=examples(*example_lines), no_args_is_help=True, context_settings=HELP_NAMES, rich_markup_mode=None
+        help=purpose,
+        epilog=examples(*example_lines),
+        no_args_is_help=True,
+        context_settings=HELP_NAMES,
+        rich_markup_mode=None,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import typer
 
 from billing.values import EPOCH, NEVER
+from bot.cli.failures import CommandError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,6 +53,12 @@ def print_json(value: object) -> None:
 def say(text: str) -> None:
     """Tell the person something that isn't the command's data."""
     typer.echo(text, err=True)
+
+
+def tell_failure(error: CommandError) -> None:
+    """Tell what is wrong, and the way out."""
+    say(f"error: {printable(error.what)}")
+    say(f"       {printable(error.way_out)}")
 
 
 def print_lines(lines: Iterable[str]) -> None:

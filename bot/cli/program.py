@@ -1,0 +1,46 @@
+"""The program's commands, and the one place where its failures become two lines and an exit code."""
+
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typing_extensions import override
+
+from bot.cli import setup
+from bot.cli.failures import explained
+from bot.cli.options import HELP_NAMES, examples
+from bot.cli.output import tell_failure
+
+
+class Program(TyperGroup):
+    """The root of all commands."""
+
+    @override
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 -- typer's own context isn't a public type
+        """Run the command; tell what a person can act on in two lines, and let a bug escape."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            known = explained(error)
+            if known is None:
+                raise
+            tell_failure(known)
+            raise typer.Exit(known.exit_code) from error
+
+
+program: Final = typer.Typer(
+    cls=Program,
+    help="The billing back end of a GitHub App: plans and credits, from GitHub Marketplace to the last credit.",
+    epilog=examples(
+        "tallyhook sandbox                      try everything, with no account anywhere",
+        "tallyhook setup                        register the GitHub App and write the settings",
+        "tallyhook doctor                       check everything, and say what to do",
+        "tallyhook credits explain github:@acme",
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings=HELP_NAMES,
+)
+program.command(epilog=setup.EXAMPLES)(setup.setup)
