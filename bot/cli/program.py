@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from bot.cli import setup
+from bot.cli import migrate, setup
 from bot.cli.failures import explained
 from bot.cli.options import HELP_NAMES, examples
 from bot.cli.output import tell_failure
@@ -16,7 +16,7 @@ class Program(TyperGroup):
     """The root of all commands."""
 
     @override
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 -- typer's own context isn't a public type
+    def invoke(self, ctx: Any) -> Any:
         """Run the command; tell what a person can act on in two lines, and let a bug escape."""
         try:
             return super().invoke(ctx)
@@ -44,3 +44,4 @@ program: Final = typer.Typer(
     context_settings=HELP_NAMES,
 )
 program.command(epilog=setup.EXAMPLES)(setup.setup)
+program.command(epilog=migrate.EXAMPLES)(migrate.migrate)

@@ -1,0 +1,86 @@
+"""The program as a process of its own: started, answered, and ended."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.arch.tree import ROOT
+
+PATIENCE_SECONDS = 60.0
+"""How long a program may take on a machine that is busy with other tests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a program ended, and what it said."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Program:
+    """A running program."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._stderr: list[str] = []
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    async def line_with(self, words: str) -> str:
+        """Read what it says on stderr up to a line with these words, and return that line."""
+        assert self._process.stderr is not None
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while line := (await self._process.stderr.readline()).decode():
+                self._stderr.append(line)
+                if words in line:
+                    return line.rstrip("\n")
+        raise AssertionError(f"the program ended without saying {words!r}: {''.join(self._stderr)}")
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    async def end(self) -> Ended:
+        """Wait until it ends by itself."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            stdout, stderr = await self._process.communicate()
+        return Ended(
+            code=self._process.returncode or 0, stdout=stdout.decode(), stderr="".join(self._stderr) + stderr.decode()
+        )
+
+    async def kill(self) -> None:
+        """End it now, if it still runs."""
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+async def start(*arguments: str, directory: Path, settings: Mapping[str, str] | None = None, **options: Any) -> Program:
+    """Start the program in a directory, with these settings and none of this process's own."""
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), **(settings or {})}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *arguments,
+        cwd=directory,
+        env=environment,
+        stdin=options.get("stdin", asyncio.subprocess.DEVNULL),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    return Program(process)
+
+
+async def run(*arguments: str, directory: Path, settings: Mapping[str, str] | None = None) -> Ended:
+    """Run the program to its end."""
+    return await (await start(*arguments, directory=directory, settings=settings)).end()
