@@ -23,7 +23,8 @@ from sandbox.github.webhook_faults import WebhookFaults
 from sandbox.loopback import require_loopback_url
 
 Json = dict[str, Any]
-EventObserver = Callable[[Event], None]
+EventObserver = Callable[[Event, dict[str, str]], None]
+"""Sees an event with the headers that it is sent with."""
 
 HOOKSHOT = "GitHub-Hookshot/7be4d1e"
 ANSWER_SECONDS = 10.0
@@ -155,6 +156,7 @@ class Courier:
             name=name,
             action=action,
             payload=altered,
+            altered=altered is not payload,
             body=_encode(altered, hook),
             content_type="application/json" if hook.content_type == "json" else "application/x-www-form-urlencoded",
             installation_id=installation_id,
@@ -162,7 +164,7 @@ class Courier:
             created_at=created_at,
         )
         for observer in self.observers:
-            observer(event)
+            observer(event, delivery_headers(event, hook, app_id=self._state.app.id))
         self._state.changed()
         if hook.url is None or not hook.active:
             return None

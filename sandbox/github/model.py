@@ -159,13 +159,18 @@ class Hook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened and that a hook is told about. Redeliveries share its `guid`."""
+    """Something that happened and that a hook is told about. Redeliveries share its `guid`.
+
+    Attributes:
+        altered: Whether a fault changed the payload, so that it may follow no contract.
+    """
 
     guid: str
     hook: HookName
     name: str
     action: str | None
     payload: dict[str, Any]
+    altered: bool
     body: bytes
     content_type: str
     installation_id: int | None
