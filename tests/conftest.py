@@ -1,6 +1,6 @@
 """What every test may ask for: a real PostgreSQL, a real browser, and property tests that repeat.
 
-The databases that hold the product's tables are fixtures of `tests/storage`; here are the empty ones.
+The databases that hold the product's tables are made in `tests/database.py`; here are the empty ones.
 """
 
 import os
