@@ -153,6 +153,7 @@ def _redirected(request: Request, answer: Answer) -> Request:
 def is_same_server(one: str, other: str) -> bool:
     """Tell whether two addresses have the same scheme, host and port. An address without a host is nobody's."""
     try:
-        return URL(one).origin() == URL(other).origin()
+        mine, theirs = URL(one), URL(other)
     except ValueError:
         return False
+    return mine.host is not None and (mine.scheme, mine.host, mine.port) == (theirs.scheme, theirs.host, theirs.port)

@@ -1,0 +1,1 @@
+"""Tests of the edge, the worker and what surrounds them."""
