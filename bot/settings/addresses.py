@@ -135,8 +135,8 @@ def database_address(text: str) -> str:
 
 
 def _sqlite(url: URL) -> str:
-    if not url.database or url.database == ":memory:" or "mode" in url.query:
-        raise ValueError("must name a file, since a database in memory forgets")
+    if not url.database or url.database == ":memory:" or url.query:
+        raise ValueError("must name a plain file, without options: a database in memory forgets")
     return url.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
 
 

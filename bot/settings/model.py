@@ -74,7 +74,7 @@ def _split_by_commas(value: object) -> object:
 
 def _mailbox(text: str) -> str:
     if _MAILBOX.fullmatch(text) is None and _NAMED_MAILBOX.fullmatch(text) is None:
-        raise ValueError("must be an e-mail address, or a name followed by <address>")
+        raise ValueError("must be an e-mail address, alone or in angle brackets behind a name")
     return text
 
 
@@ -288,7 +288,7 @@ class ServerSettings(CommandSettings):
         _Mailbox | None,
         About(
             meaning="The sender of mails.",
-            format="an e-mail address, or a name followed by <address>",
+            format="an e-mail address, alone or in angle brackets behind a name",
             way="set an address that your mail service lets you send from",
         ),
     ] = None

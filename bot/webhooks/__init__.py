@@ -1,0 +1,1 @@
+"""GitHub's webhooks: read, verify, record, answer. Nothing else happens while GitHub waits."""
