@@ -6,7 +6,7 @@ import msgspec
 
 from billing.commands import GitHubAccount, MarketplaceHint
 from billing.values import GitHubAccountId, InstallationId
-from handlers.tolerant import a_moment, a_text, an_id, read
+from handlers.tolerant import JsonText, a_moment, a_text, an_id, read
 
 
 class AccountFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class MarketplacePurchase(msgspec.Struct, frozen=True, kw_only=True):
     marketplace_purchase: PurchaseFields | None = None
 
     @classmethod
-    def parse(cls, body: bytes) -> Self:
+    def parse(cls, body: JsonText) -> Self:
         """Read the delivery's JSON text."""
         return read(cls, body)
 
@@ -94,7 +94,7 @@ class InstallationChange(msgspec.Struct, frozen=True, kw_only=True):
     sender: AccountFields | None = None
 
     @classmethod
-    def parse(cls, body: bytes) -> Self:
+    def parse(cls, body: JsonText) -> Self:
         """Read the delivery's JSON text."""
         return read(cls, body)
 

@@ -7,6 +7,7 @@ from gidgethub.routing import Router
 
 from handlers import installation, marketplace
 from handlers.payloads import InstallationChange, MarketplacePurchase
+from handlers.tolerant import JsonText
 
 router: Final = Router(marketplace.router, installation.router)
 """Every handler. One at most for an event and action: gidgethub runs several in an undefined order."""
@@ -29,7 +30,7 @@ def router_for(*, marketplace: bool) -> Router:
     return router if marketplace else installation.router
 
 
-def route(event: str, action: str | None, body: bytes, *, marketplace: bool) -> Routed | None:
+def route(event: str, action: str | None, body: JsonText, *, marketplace: bool) -> Routed | None:
     """Tell whether a delivery can matter, and its partition; None for what needn't be recorded.
 
     An action that no handler has is recorded all the same if the event is one of ours: it will be shown as ignored. An

@@ -16,6 +16,9 @@ from billing.values import to_the_millisecond
 
 Model = TypeVar("Model", bound=msgspec.Struct)
 
+JsonText = bytes | bytearray
+"""JSON as it came, in UTF-8."""
+
 LARGEST_ID: Final = 2**63 - 1
 """What a database column of 64 bits holds."""
 
@@ -32,7 +35,7 @@ LAST_YEAR: Final = 2999
 """Leaves calendar arithmetic room before Python's last year."""
 
 
-def read(model: type[Model], text: bytes) -> Model:
+def read(model: type[Model], text: JsonText) -> Model:
     """Read a JSON text into a model; what doesn't fit its field counts as missing.
 
     Raises:
@@ -46,7 +49,7 @@ def read(model: type[Model], text: bytes) -> Model:
         return convert(model, json.loads(text))
 
 
-def read_all(model: type[Model], text: bytes) -> list[Model]:
+def read_all(model: type[Model], text: JsonText) -> list[Model]:
     """Read a JSON array into models, alike. What isn't an array has nothing in it.
 
     Raises:

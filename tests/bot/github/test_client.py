@@ -250,7 +250,7 @@ async def test_no_answer_is_a_temporary_failure(client: GitHubClient, github: Gi
 
 
 async def test_a_slow_answer_is_a_temporary_failure(github: GitHubStandIn) -> None:
-    github.faults.slow(5)
+    github.faults.slow(0.5)
     async with connected(github, github.clock, timeout_seconds=0.1) as client:
         with pytest.raises(TemporaryFailureError, match="TimeoutError"):
             await client.ask_as_app("GET", "/app")
