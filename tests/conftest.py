@@ -7,16 +7,13 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from playwright.async_api import Page, async_playwright
+from xdist.workermanage import WorkerController
 
 from tests.postgres import Postgres, SharedPostgres, new_directory
-
-if TYPE_CHECKING:
-    from xdist.workermanage import WorkerController
 
 SHARED_POSTGRES = pytest.StashKey[SharedPostgres]()
 
@@ -49,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: "WorkerController") -> None:
+def pytest_configure_node(node: WorkerController) -> None:
     """Tell an xdist worker where the session's server is."""
     shared = node.config.stash[SHARED_POSTGRES]
     node.workerinput["postgres_directory"] = str(shared.directory)
