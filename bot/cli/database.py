@@ -1,31 +1,92 @@
-"""The database as commands use it: beside a running server, in short transactions."""
+"""The database as commands use it: beside a running server, in short transactions, on the newest tables only."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from billing.errors import UnknownCustomerError
+from billing.plans import PlanCatalog
+from billing.ports import Clock
+from billing.service import BillingService
+from billing.state import CustomerState
+from bot.cli.reaching import database_url, reaching_the_database
+from bot.clock import SystemClock
+from bot.logs import set_up_logs
+from bot.plans_file import read_plans
+from bot.settings import CommandSettings, read_settings, secret_values
+from storage import migrating
+from storage.database import Database
 
-from bot.cli.failures import CommandError
-from bot.settings import CommandSettings
+T = TypeVar("T")
 
 
-def database_url(settings: CommandSettings) -> str:
-    """Return the database's address. It may hold a password: it is passed on, never printed."""
-    return settings.database_url.get_secret_value()
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a command works with."""
+
+    settings: CommandSettings
+    database: Database
+    clock: Clock
+
+    @cached_property
+    def plans(self) -> PlanCatalog:
+        """The plan catalogue.
+
+        Raises:
+            CommandError: there is no such file.
+            InvalidPlanCatalogError: it has a fault.
+        """
+        return read_plans(self.settings.plans_file)
+
+    async def customer(self, reference: str) -> CustomerState:
+        """Return whom a reference means, with all state.
+
+        Raises:
+            UnknownCustomerError: nobody.
+            AmbiguousReferenceError: a login that several accounts had.
+        """
+        customer_id = await self.database.reads.resolve(reference)
+        state = None if customer_id is None else await self.database.reads.customer(customer_id)
+        if state is None:
+            raise UnknownCustomerError(reference)
+        return state
+
+    @asynccontextmanager
+    async def billing(self) -> AsyncIterator[BillingService]:
+        """Billing beside a running server: each command is one transaction."""
+        service = BillingService(self.database.store, self.clock, self.plans)
+        try:
+            yield service
+        finally:
+            await service.close()
 
 
-@contextmanager
-def reaching_the_database() -> Iterator[None]:
-    """Tell a database that can't be reached or entered as what a person can act on; the address isn't told.
+def with_database(work: Callable[[Session], Awaitable[T]]) -> T:
+    """Read the settings, open the database, run the work, and close everything.
 
     Raises:
-        CommandError: instead of the driver's error.
+        CommandError: the database can't be reached.
+        SchemaOutdatedError: its tables aren't those of this version.
+        SettingsError: a setting is wrong.
     """
+    settings = read_settings(CommandSettings)
+    set_up_logs(level="error", form="console", secrets=secret_values(settings))
+    url = database_url(settings)
+    with reaching_the_database():
+        # Asked first, because opening would make a file that isn't there.
+        migrating.status(url).require_current()
+        return asyncio.run(_run(settings, url, work))
+
+
+async def _run(settings: CommandSettings, url: str, work: Callable[[Session], Awaitable[T]]) -> T:
+    """Run the work on an open database."""
+    clock = SystemClock()
+    database = Database.connect(url, clock=clock)
+    await database.open()
     try:
-        yield
-    except (DBAPIError, OSError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-        reason = " ".join(str(cause).split()) or type(cause).__name__
-        raise CommandError(
-            f"The database can't be used: {reason}.", "Check DATABASE_URL, and that the database runs and lets us in."
-        ) from error
+        return await work(Session(settings=settings, database=database, clock=clock))
+    finally:
+        await database.close()

@@ -31,7 +31,7 @@ def migrate(
     A server that runs on the same SQLite file has to be stopped before. On PostgreSQL the new tables take effect at
     once, and servers of the older version go on until they are replaced.
     """
-    from bot.cli.database import database_url, reaching_the_database
+    from bot.cli.reaching import database_url, reaching_the_database
     from bot.settings import CommandSettings, read_settings
     from storage import migrating
 

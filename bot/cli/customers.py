@@ -1,0 +1,127 @@
+"""`tallyhook customers`: who they are, and everything about one."""
+
+from typing import TYPE_CHECKING, Any
+
+from bot.cli.options import AsJson, Limit, Reference, examples, group
+from bot.cli.output import print_fields, print_json, print_lines, print_table
+
+if TYPE_CHECKING:
+    from bot.cli.database import Session
+
+customers = group("Look at customers.", "tallyhook customers list", "tallyhook customers show github:@acme")
+
+_COLUMNS = ("ID", "GITHUB ACCOUNT", "LOGIN", "PLAN", "CREDITS", "SOURCE")
+
+
+@customers.command("list", epilog=examples("tallyhook customers list", "tallyhook customers list --limit 1000 --json"))
+def list_(*, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """List customers, the newest first."""
+    from bot.cli.database import with_database
+
+    rows = with_database(lambda session: _newest(session, limit))
+    if as_json:
+        print_json(rows)
+        return
+    cells = [
+        (
+            str(row["id"]),
+            str(row["github_account_id"]),
+            row["github_login"] or "-",
+            row["plan"],
+            str(row["credits"]["available"]),
+            row["source"],
+        )
+        for row in rows
+    ]
+    print_table(_COLUMNS, cells, empty="There are no customers yet.", numbers=("ID", "GITHUB ACCOUNT", "CREDITS"))
+
+
+@customers.command(
+    "show",
+    epilog=examples(
+        "tallyhook customers show 12",
+        "tallyhook customers show github:583231",
+        "tallyhook customers show github:@octocat --json",
+    ),
+)
+def show(reference: Reference, *, as_json: AsJson = False) -> None:
+    """Show everything about one customer: plan, subscriptions, credits, installations."""
+    from bot.cli.database import with_database
+
+    record = with_database(lambda session: _whole(session, reference))
+    if as_json:
+        print_json(record)
+    else:
+        _print_customer(record)
+
+
+async def _newest(session: "Session", limit: int) -> list[dict[str, Any]]:
+    """Return the newest customers as rows."""
+    from bot.cli.customer_record import customer_row
+
+    states = await session.database.reads.customers(limit=limit)
+    now = session.clock.now()
+    return [customer_row(state, session.plans, now=now) for state in states]
+
+
+async def _whole(session: "Session", reference: str) -> dict[str, Any]:
+    """Return one customer whole."""
+    from bot.cli.customer_record import customer_record
+
+    return customer_record(await session.customer(reference), session.plans, now=session.clock.now())
+
+
+def _print_customer(record: dict[str, Any]) -> None:
+    """Print a customer for people."""
+    balance = record["credits"]
+    print_fields(
+        [
+            ("customer", str(record["id"])),
+            ("GitHub account", f"{record['github_account_id']} ({record['github_login'] or 'login unknown'})"),
+            ("known from", record["source"]),
+            ("plan", record["plan"]),
+            ("credits", f"{balance['available']} available, {balance['held']} held, {balance['debt']} owed"),
+        ]
+    )
+    for each in record["subscriptions"]:
+        print_lines(["", *_subscription_lines(each)])
+    if balance["grants"]:
+        print_lines([""])
+        print_table(
+            ("GRANT", "ORIGIN", "CATEGORY", "AMOUNT", "REMAINING", "EXPIRES"),
+            [
+                (
+                    str(grant["id"]),
+                    grant["origin"],
+                    grant["category"],
+                    str(grant["amount"]),
+                    str(grant["remaining"]),
+                    grant["expires_at"] or "never",
+                )
+                for grant in balance["grants"]
+            ],
+            empty="",
+            numbers=("GRANT", "AMOUNT", "REMAINING"),
+        )
+    if record["installations"]:
+        print_lines([""])
+        print_table(
+            ("INSTALLATION", "STATE", "REPOSITORIES", "SINCE"),
+            [
+                (str(each["id"]), each["state"], each["repository_selection"], each["created_at"])
+                for each in record["installations"]
+            ],
+            empty="",
+        )
+
+
+def _subscription_lines(subscription: dict[str, Any]) -> list[str]:
+    """Return a subscription in words."""
+    lines = [f"{subscription['provider']}: {subscription['plan'] or 'unknown plan'}, {subscription['state']}"]
+    if subscription["current_period_end"]:
+        lines.append(f"  the running period ends {subscription['current_period_end']}")
+    if subscription["cancel_at_period_end"]:
+        lines.append("  it ends then")
+    elif subscription["pending_plan"]:
+        lines.append(f"  then it changes to {subscription['pending_plan']}")
+    return lines

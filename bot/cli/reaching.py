@@ -1,0 +1,31 @@
+"""Where the database is, and how it is told that it can't be used."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+
+from bot.cli.failures import CommandError
+from bot.settings import CommandSettings
+
+
+def database_url(settings: CommandSettings) -> str:
+    """Return the database's address. It may hold a password: it is passed on, never printed."""
+    return settings.database_url.get_secret_value()
+
+
+@contextmanager
+def reaching_the_database() -> Iterator[None]:
+    """Tell a database that can't be reached or entered as what a person can act on; the address isn't told.
+
+    Raises:
+        CommandError: instead of the driver's error.
+    """
+    try:
+        yield
+    except (DBAPIError, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        reason = " ".join(str(cause).split()) or type(cause).__name__
+        raise CommandError(
+            f"The database can't be used: {reason}.", "Check DATABASE_URL, and that the database runs and lets us in."
+        ) from error
