@@ -206,7 +206,8 @@ Command = KeyedCommand | DeliveryCommand
 class Applied:
     """The command was carried out. `entries` are the journal's sequence numbers that it wrote, none if nothing moved.
 
-    `replayed` tells that the key had been used before and this is the answer of that time.
+    Of a keyed command that is its own entry alone, without expiries booked on the way, so that a repeated key is
+    answered alike. `replayed` tells that the key had been used before and this is the answer of that time.
     """
 
     customer_id: CustomerId

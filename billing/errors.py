@@ -5,6 +5,8 @@ to whoever asked and never retried. A *temporary failure* (`TemporaryFailureErro
 times. Anything else is a bug: it escapes, is logged with the delivery's id and parks that delivery alone.
 """
 
+from datetime import datetime
+
 
 class BillingError(Exception):
     """A command was understood and refused. Never retried."""
@@ -51,6 +53,22 @@ class IdempotencyConflictError(BillingError):
     def __init__(self, key: str) -> None:
         super().__init__(f"the key {key!r} was used before for another request")
         self.key = key
+
+
+class InvalidKeyError(BillingError):
+    """The idempotency key is empty, or of a form that the ledger keeps for its own entries. Nothing was done."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {key!r} is empty or begins like a key of the ledger's own; choose another one")
+        self.key = key
+
+
+class ExpiredGrantError(BillingError):
+    """Credits were to be granted with an expiry that has passed."""
+
+    def __init__(self, expires_at: datetime) -> None:
+        super().__init__(f"the credits would have expired already, at {expires_at.isoformat()}")
+        self.expires_at = expires_at
 
 
 class TemporaryFailureError(Exception):

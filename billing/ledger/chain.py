@@ -9,7 +9,7 @@ booked must verify for ever.
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, assert_never
 
 from billing.commands import Note
 from billing.ledger.entries import Entry, Move
@@ -100,3 +100,5 @@ def _content(field: Field) -> bytes:
             return b"%d" % to_milliseconds(field)
         case int():
             return b"%d" % field
+        case _:
+            assert_never(field)

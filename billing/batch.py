@@ -1,0 +1,215 @@
+"""One batch of commands in one transaction: everything looked up at once, decided one by one, saved at once.
+
+A batch of any size costs the same number of statements: a look-up a table for all its customers, a write a table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from billing.commands import (
+    Applied,
+    Command,
+    DeliveryCommand,
+    FollowInstallation,
+    FollowMarketplace,
+    Ignored,
+    KeyedCommand,
+    Outcome,
+    Postponed,
+    Refused,
+    RenameAccount,
+)
+from billing.decide import Decision, Facts, decide
+from billing.decide.endings import LEAST_LOSSES
+from billing.errors import LeaseLostError
+from billing.ledger.entries import Entry
+from billing.plans import PlanCatalog
+from billing.ports import Changes, DeliveryEnd, Unit
+from billing.records import Remembered
+from billing.state import CustomerState
+from billing.values import AccountId, CustomerId, GitHubAccountId
+
+LOSSES_WITHIN: Final = timedelta(hours=1)
+
+AccountCommand = FollowMarketplace | FollowInstallation | RenameAccount
+"""Commands that name the customer by the GitHub account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The command's customer is locked by another transaction: it waits for a later batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The command failed alone; the others of its batch didn't."""
+
+    error: Exception
+
+
+Result = Outcome | Busy | Failed
+"""What a batch makes of one of its commands."""
+
+
+def run_batch(unit: Unit, commands: Sequence[Command], now: datetime, plans: PlanCatalog) -> list[Result]:
+    """Carry out the commands in this transaction, in order, and return what became of each.
+
+    A command that is refused or fails changes nothing for the others, not even for those of the same customer.
+    """
+    return _Batch(unit, commands, now, plans).run()
+
+
+class _Batch:
+    """All the batch's customers on their way from before to after, and what the decisions may know beside them."""
+
+    def __init__(self, unit: Unit, commands: Sequence[Command], now: datetime, plans: PlanCatalog) -> None:
+        self._unit = unit
+        self._commands = commands
+        self._now = now
+        self._plans = plans
+        self._changes = Changes()
+        leases = {command.cause.lease for command in commands if isinstance(command, DeliveryCommand)}
+        self._lost = set(unit.lost_leases(leases)) if leases else set()
+        keyed = [command for command in commands if isinstance(command, KeyedCommand)]
+        about_accounts = [
+            command
+            for command in commands
+            if isinstance(command, AccountCommand) and command.cause.lease not in self._lost
+        ]
+        self._lock(keyed, about_accounts)
+        self._recall(keyed)
+        self._count_losses(about_accounts)
+        self._look_up_slots([command for command in about_accounts if isinstance(command, FollowInstallation)])
+
+    def run(self) -> list[Result]:
+        """Decide every command, then save what changed."""
+        results = [self._carry_out(command) for command in self._commands]
+        for customer_id, state in self._states.items():
+            before = self._before.get(customer_id)
+            if state is not before:
+                self._changes.states.append((before, state))
+        self._unit.save(self._changes, self._now)
+        return results
+
+    def _lock(self, keyed: Sequence[KeyedCommand], about_accounts: Sequence[AccountCommand]) -> None:
+        """Lock and load all customers, and draw ids for those that may have to be made."""
+        customer_ids = {command.customer_id for command in keyed}
+        github_ids = {command.account.id for command in about_accounts}
+        locked = self._unit.lock(customer_ids, github_ids)
+        self._busy = set(locked.busy)
+        self._customer_ids = {github_id: state.customer.id for github_id, state in locked.by_github.items()}
+        self._before = {state.customer.id: state for state in (*locked.by_id.values(), *locked.by_github.values())}
+        self._states = dict(self._before)
+        unknown = sorted(github_ids - locked.by_github.keys() - self._busy)
+        ids = iter(self._unit.new_ids(2 * len(unknown)) if unknown else ())
+        self._new_ids = {github_id: (CustomerId(next(ids)), AccountId(next(ids))) for github_id in unknown}
+
+    def _recall(self, commands: Sequence[KeyedCommand]) -> None:
+        """Look up the answers that were given before for the batch's keys."""
+        states = ((command.key, self._states.get(command.customer_id)) for command in commands)
+        keys = {(state.account.id, key) for key, state in states if state is not None}
+        self._remembered = dict(self._unit.remembered(keys)) if keys else {}
+
+    def _count_losses(self, commands: Sequence[AccountCommand]) -> None:
+        """Look up what stops further losses, where a command may add to them; the costly count only if it matters."""
+        absences = sum(isinstance(command, FollowMarketplace) and command.truth is None for command in commands)
+        self._losses = self._unit.losses_since(self._now - LOSSES_WITHIN) if absences else 0
+        self._living = self._unit.living_subscriptions() if self._losses + absences > LEAST_LOSSES else 0
+
+    def _look_up_slots(self, commands: Sequence[FollowInstallation]) -> None:
+        """Look up the sign-up places of all who installed."""
+        installers = {command.installer_id for command in commands if command.installer_id is not None}
+        slots = self._unit.signup_slots(installers) if installers else ()
+        self._slots = {(slot.installer_id, slot.slot): slot for slot in slots}
+
+    def _carry_out(self, command: Command) -> Result:
+        """Decide one command on what the batch's earlier ones left."""
+        if isinstance(command, DeliveryCommand) and command.cause.lease in self._lost:
+            return Failed(LeaseLostError(command.cause.lease.partition))
+        if _named_by(command) in self._busy:
+            return Busy()
+        customer_id = self._customer_id(command)
+        state = None if customer_id is None else self._states.get(customer_id)
+        try:
+            decision = decide(state, command, self._now, self._plans, self._facts(command, state))
+        except Exception as error:  # noqa: BLE001 -- a bug in one decision must not take the others' commit with it
+            return Failed(error)
+        self._keep(decision)
+        if isinstance(command, DeliveryCommand):
+            self._changes.deliveries.append(_end(command, decision.outcome))
+        return decision.outcome
+
+    def _customer_id(self, command: Command) -> CustomerId | None:
+        if isinstance(command, KeyedCommand):
+            return command.customer_id
+        return self._customer_ids.get(command.account.id) if isinstance(command, AccountCommand) else None
+
+    def _facts(self, command: Command, state: CustomerState | None) -> Facts:
+        """What the decision may know beside the customer."""
+        facts = Facts(losses_last_hour=self._losses, living=self._living)
+        if isinstance(command, KeyedCommand) and state is not None:
+            facts = replace(facts, remembered=self._remembered.get((state.account.id, command.key)))
+        if isinstance(command, AccountCommand):
+            facts = replace(facts, new_ids=self._new_ids.get(command.account.id))
+        if isinstance(command, FollowInstallation):
+            slots = (slot for slot in self._slots.values() if slot.installer_id == command.installer_id)
+            facts = replace(facts, signup_slots=tuple(slots))
+        return facts
+
+    def _keep(self, decision: Decision) -> None:
+        """Take over what was decided, for the batch's later commands and to be saved."""
+        state = decision.state
+        if state is not None:
+            self._states[state.customer.id] = state
+            self._customer_ids[state.customer.github_account_id] = state.customer.id
+        for entry in decision.entries:
+            self._remembered[entry.account_id, entry.key] = _remembered(entry)
+        for refusal in decision.refusals:
+            self._remembered[refusal.account_id, refusal.key] = refusal
+        for slot in decision.signup_slots:
+            self._slots[slot.installer_id, slot.slot] = slot
+        self._losses += len(decision.losses)
+        changes = self._changes
+        changes.entries += decision.entries
+        changes.notes += decision.notes
+        changes.refusals += decision.refusals
+        changes.losses += decision.losses
+        changes.signup_slots += decision.signup_slots
+        changes.alarms += decision.alarms
+        changes.recoveries += decision.recoveries
+
+
+def _named_by(command: Command) -> CustomerId | GitHubAccountId | None:
+    """The id by which the command names its customer; None if it concerns nobody."""
+    if isinstance(command, KeyedCommand):
+        return command.customer_id
+    return command.account.id if isinstance(command, AccountCommand) else None
+
+
+def _remembered(entry: Entry) -> Remembered:
+    """The answer that a repeat of the entry's key gets."""
+    return Remembered(
+        account_id=entry.account_id,
+        key=entry.key,
+        request_hash=entry.request_hash,
+        seq=entry.seq,
+        refusal="",
+        recorded_at=entry.recorded_at,
+    )
+
+
+def _end(command: DeliveryCommand, outcome: Outcome) -> DeliveryEnd:
+    """How the delivery ends by what became of its command."""
+    match outcome:
+        case Applied():
+            return DeliveryEnd(cause=command.cause, state="done")
+        case Ignored():
+            return DeliveryEnd(cause=command.cause, state="ignored", error=outcome.reason)
+        case Refused():
+            return DeliveryEnd(cause=command.cause, state="refused", error=str(outcome.error))
+        case Postponed():
+            return DeliveryEnd(cause=command.cause, state="received", error=outcome.reason, run_at=outcome.until)
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,48 @@
+"""Decisions: what becomes of a command, given the state of one customer. Pure functions, total over the commands."""
+
+from datetime import datetime
+from typing import assert_never
+
+from billing.commands import (
+    Command,
+    FollowInstallation,
+    FollowMarketplace,
+    GrantCredits,
+    Ignore,
+    Ignored,
+    RenameAccount,
+    RevokeCredits,
+    SpendCredits,
+)
+from billing.decide.credits import move_credits
+from billing.decide.customers import rename_account
+from billing.decide.decision import Decision, Facts
+from billing.decide.installations import follow_installation
+from billing.decide.marketplace import follow_marketplace
+from billing.plans import PlanCatalog
+from billing.state import CustomerState
+
+__all__ = ["Decision", "Facts", "decide"]
+
+
+def decide(state: CustomerState | None, command: Command, now: datetime, plans: PlanCatalog, facts: Facts) -> Decision:
+    """Say what becomes of the command.
+
+    `state` is the customer that it names, None if there is none. Time never runs backwards for an account: `now` is not
+    before its last booking, whatever the clock says.
+    """
+    if state is not None:
+        now = max(now, state.account.booked_at)
+    match command:
+        case FollowMarketplace():
+            return follow_marketplace(state, command, now, plans, facts)
+        case FollowInstallation():
+            return follow_installation(state, command, now, plans, facts)
+        case RenameAccount():
+            return rename_account(state, command)
+        case Ignore():
+            return Decision(outcome=Ignored(reason=command.reason))
+        case GrantCredits() | RevokeCredits() | SpendCredits():
+            return move_credits(state, command, now, facts)
+        case _:
+            assert_never(command)

@@ -1,0 +1,57 @@
+"""What a decision starts from beside the state and the command, and what it comes to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.commands import Outcome, Postponed
+from billing.ledger.entries import Entry
+from billing.records import Alarm, Loss, NoteRow, Recovery, Remembered, SignupSlot
+from billing.state import CustomerState
+from billing.values import AccountId, CustomerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a decision may know beyond the customer's state; looked up before it, in the same transaction.
+
+    Attributes:
+        new_ids: for the customer and the credit account, where the command may have to make them.
+        remembered: the answer given before for the command's idempotency key.
+        losses_last_hour: how many Marketplace subscriptions ended within the last hour because GitHub stopped showing
+            them.
+        living: how many Marketplace subscriptions live; only looked up when it matters.
+        signup_slots: the places that the installing user has taken, old ones included.
+    """
+
+    new_ids: tuple[CustomerId, AccountId] | None = None
+    remembered: Remembered | None = None
+    losses_last_hour: int = 0
+    living: int = 0
+    signup_slots: tuple[SignupSlot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What became of a command, and all that is to be written for it.
+
+    Attributes:
+        state: the customer afterwards; None leaves everything as it was, and doesn't make a customer that isn't there.
+    """
+
+    outcome: Outcome
+    state: CustomerState | None = None
+    entries: tuple[Entry, ...] = ()
+    notes: tuple[NoteRow, ...] = ()
+    refusals: tuple[Remembered, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    signup_slots: tuple[SignupSlot, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    recoveries: tuple[Recovery, ...] = ()
+
+
+def overtaken(now: datetime) -> Decision:
+    """The decision about an answer that was asked for before one already applied: ask anew.
+
+    It can't be told which of the two GitHub gave later, so neither is guessed at.
+    """
+    return Decision(outcome=Postponed(until=now, reason="a newer answer was applied meanwhile"))

@@ -1,0 +1,104 @@
+"""Installations: where the App is, and the credits that an account's first installation brings.
+
+Any signed delivery about an installation proves that the account installed the App, also one that says it is gone again
+(docs/decisions/0018-any-installation-event-proves-an-installation.md).
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from billing.commands import Applied, FollowInstallation
+from billing.decide.customers import met
+from billing.decide.decision import Decision, Facts, overtaken
+from billing.ledger.book import Book, Terms, Voucher
+from billing.plans import PlanCatalog
+from billing.records import SignupSlot
+from billing.state import CustomerState, Installation
+from billing.values import NEVER, Category, Credits, InstallationState, Origin
+
+SIGNUP_KEY: Final = "signup"
+"""The key of the entry that grants the sign-up credits: one in an account's whole life."""
+
+SLOTS: Final = 3
+"""How many organizations get sign-up credits through one installing user within `SLOT_AGE`."""
+
+SLOT_AGE: Final = timedelta(days=30)
+
+
+def follow_installation(
+    state: CustomerState | None, command: FollowInstallation, now: datetime, plans: PlanCatalog, facts: Facts
+) -> Decision:
+    """Bring the installation to what GitHub says, and sign the account up if it never was."""
+    known = None if state is None else state.installation(command.installation_id)
+    if known is not None and command.cause.observation < known.observation:
+        return overtaken(now)
+    account = command.account
+    if command.truth is not None and command.truth.account is not None:
+        account = command.truth.account
+    state = met(state, account, source="github_installation", now=now, facts=facts)
+    others = tuple(each for each in state.installations if each.id != command.installation_id)
+    state = replace(state, installations=(*others, _observed(known, command, now)))
+    return _signed_up(state, command, now, plans, facts)
+
+
+def _observed(known: Installation | None, command: FollowInstallation, now: datetime) -> Installation:
+    """The installation as GitHub shows it. Deleted is final: installing again makes another installation."""
+    truth = command.truth
+    if truth is None or (known is not None and known.state is InstallationState.DELETED):
+        state = InstallationState.DELETED
+    else:
+        state = InstallationState.SUSPENDED if truth.suspended else InstallationState.ACTIVE
+    selection = "" if known is None else known.repository_selection
+    return Installation(
+        id=command.installation_id,
+        state=state,
+        repository_selection=selection if truth is None else truth.repository_selection,
+        observation=command.cause.observation,
+        created_at=now if known is None else known.created_at,
+    )
+
+
+def _signed_up(
+    state: CustomerState, command: FollowInstallation, now: datetime, plans: PlanCatalog, facts: Facts
+) -> Decision:
+    """Grant the default plan's sign-up credits, once for ever, whatever plan there is by now.
+
+    What was withheld once stays so: the customer's other way to it is a payment method.
+    """
+    customer = state.customer
+    applied = Applied(customer_id=customer.id, entries=())
+    if customer.signup_at is not None or customer.signup_withheld:
+        return Decision(state=state, outcome=applied)
+    amount = Credits(plans.default.signup_credits)
+    if not amount:
+        return Decision(state=replace(state, customer=replace(customer, signup_at=now)), outcome=applied)
+    slots: tuple[SignupSlot, ...] = ()
+    if customer.github_type == "Organization" and command.installer_id is not None:
+        slot = _free_slot(facts.signup_slots, now)
+        if slot is None:
+            return Decision(state=replace(state, customer=replace(customer, signup_withheld=True)), outcome=applied)
+        slots = (SignupSlot(installer_id=command.installer_id, slot=slot, customer_id=customer.id, taken_at=now),)
+    book = Book(state.account, state.grants, now)
+    book.expire_due()
+    book.grant(
+        Terms(origin=Origin.SIGNUP, category=Category.PROMOTIONAL, amount=amount, expires_at=NEVER),
+        Voucher(
+            key=SIGNUP_KEY,
+            actor=f"delivery:{command.cause.delivery_id}",
+            occurred_at=command.cause.received_at,
+            reference=f"plan:{plans.default_plan} installation:{command.installation_id}",
+        ),
+    )
+    return Decision(
+        state=replace(state, customer=replace(customer, signup_at=now), account=book.account, grants=book.grants),
+        entries=tuple(book.entries),
+        signup_slots=slots,
+        outcome=replace(applied, entries=tuple(entry.seq for entry in book.entries)),
+    )
+
+
+def _free_slot(taken: tuple[SignupSlot, ...], now: datetime) -> int | None:
+    """The lowest place that was never taken, or long enough ago; None when there is none."""
+    busy = {place.slot for place in taken if now - place.taken_at < SLOT_AGE}
+    return next((slot for slot in range(1, SLOTS + 1) if slot not in busy), None)

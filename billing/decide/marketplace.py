@@ -1,0 +1,50 @@
+"""Plans at GitHub Marketplace: one observation for all deliveries, applied as GitHub answers now.
+
+A delivery is a hint to ask; what it says itself serves the proration and the patience below, never the plan
+(docs/decisions/0010-plan-state-is-pulled.md).
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from billing.commands import FollowMarketplace, MarketplaceHint, MarketplaceTruth, Postponed
+from billing.decide.decision import Decision, Facts, overtaken
+from billing.decide.endings import follow_absence
+from billing.decide.purchases import follow_purchase
+from billing.plans import PlanCatalog
+from billing.state import CustomerState
+from billing.values import Provider
+
+PATIENCE: Final = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+"""How long each time until GitHub is asked again when its answer contradicts its delivery; then the answer stands
+(docs/decisions/0011-contradictions-are-asked-again.md).
+"""
+
+
+def follow_marketplace(
+    state: CustomerState | None, command: FollowMarketplace, now: datetime, plans: PlanCatalog, facts: Facts
+) -> Decision:
+    """Bring the account's subscription to what GitHub says now."""
+    known = None if state is None else state.subscription(Provider.GITHUB_MARKETPLACE)
+    if known is not None and command.cause.observation < known.observation:
+        return overtaken(now)
+    if command.cause.repeats < len(PATIENCE) and contradicts(command.hint, command.truth):
+        until = now + PATIENCE[command.cause.repeats]
+        return Decision(outcome=Postponed(until=until, reason="GitHub's answer contradicts its delivery"))
+    if command.truth is None:
+        return follow_absence(state, command, now, plans, facts)
+    return follow_purchase(state, command, command.truth, now, plans, facts)
+
+
+def contradicts(hint: MarketplaceHint, truth: MarketplaceTruth | None) -> bool:
+    """Whether GitHub's answer can't be what led to the delivery.
+
+    Either may be the stale one: answers lag behind deliveries, and deliveries come late.
+    """
+    match hint.action:
+        case "purchased" | "changed":
+            return truth is None or hint.marketplace_plan_id not in (None, truth.marketplace_plan_id)
+        case "cancelled":
+            return truth is not None and hint.marketplace_plan_id in (None, truth.marketplace_plan_id)
+        case _:
+            return False
