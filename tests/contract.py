@@ -39,7 +39,7 @@ def _load(name: str) -> dict[str, Any]:
     """Return one of the committed descriptions."""
     loaded: dict[str, Any] = json.loads(gzip.decompress((DATA / f"{name}.json.gz").read_bytes()))
     if name == "github-rest":
-        # The list alone asks of each account to be a user and an enterprise at once; the single installation has it right.
+        # The list alone asks of an account to be user and enterprise at once; the single installation has it right.
         listed = loaded["paths"]["/app/installations"]["get"]["responses"]["200"]["content"]["application/json"]
         listed["schema"]["items"] = {"$ref": "#/components/schemas/installation"}
     return loaded
@@ -85,7 +85,7 @@ class _Response:
 
 
 def _messages(errors: Iterator[Exception]) -> list[str]:
-    """Return errors in words; of a schema error the first few details, because a long list says the same of each item."""
+    """Return errors in words; of a schema error the first few details, for a long list says the same of each item."""
     found: list[str] = []
     for error in errors:
         cause = error if error.__cause__ is None else error.__cause__

@@ -9,6 +9,7 @@ from aiohttp import web
 from sandbox.github import shapes
 from sandbox.github.errors import ActionError
 from sandbox.github.rest_faults import RestFault
+from sandbox.github.variants import VARIANTS
 from sandbox.github.webhook_faults import WebhookFault
 from sandbox.github.world import World
 
@@ -158,6 +159,15 @@ class AddWebhookFault(Command, kw_only=True):
     seconds: float = 60.0
 
 
+class AlterWebhooks(Command, kw_only=True):
+    """Send webhooks with an unusual body: one of `variants.VARIANTS`."""
+
+    variant: str
+    event: str = "*"
+    action: str = "*"
+    times: int | None = 1
+
+
 class Release(Command, kw_only=True):
     """Send what was held."""
 
@@ -203,6 +213,7 @@ class ControlRoutes:
                 web.post("/_sandbox/clock", self.move_clock),
                 web.post("/_sandbox/faults/rest", self.add_rest_fault),
                 web.post("/_sandbox/faults/webhooks", self.add_webhook_fault),
+                web.post("/_sandbox/faults/variants", self.alter_webhooks),
                 web.delete("/_sandbox/faults", self.clear_faults),
                 web.post("/_sandbox/webhooks/release", self.release),
                 web.post("/_sandbox/webhooks/redeliver", self.redeliver),
@@ -272,6 +283,15 @@ class ControlRoutes:
         """Switch on a fault of webhooks."""
         command: AddWebhookFault = await read_command(request, AddWebhookFault)
         self._github.webhook_faults.rules.append(WebhookFault(**msgspec.structs.asdict(command)))
+        return web.json_response({})
+
+    async def alter_webhooks(self, request: web.Request) -> web.Response:
+        """Send webhooks with an unusual body."""
+        command: AlterWebhooks = await read_command(request, AlterWebhooks)
+        alter = VARIANTS.get(command.variant)
+        if alter is None:
+            return web.json_response({"error": f"there are: {', '.join(VARIANTS)}"}, status=409)
+        self._github.webhook_faults.alter(alter, event=command.event, action=command.action, times=command.times)
         return web.json_response({})
 
     async def clear_faults(self, _request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sandbox.github.errors import ApiError
+from sandbox.github.errors import ApiError, not_found
 from sandbox.github.exchange import Exchange, Observer
 from sandbox.github.rest_faults import RestFault, RestFaults
 from sandbox.github.state import GitHubState
@@ -133,10 +133,9 @@ class Gate:
             response = await handler(request)
         except ApiError as error:
             return web.json_response(error.body(), status=error.status, headers=error.headers)
-        except web.HTTPException as error:
-            return web.json_response(
-                ApiError(error.status, HTTPStatus(error.status).phrase).body(), status=error.status
-            )
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            # GitHub knows no 405: what has no route for a method isn't there.
+            return web.json_response(not_found().body(), status=404)
         if not isinstance(response, web.Response):
             raise TypeError("the REST API answers with whole bodies")
         return response

@@ -158,7 +158,7 @@ class WebhookFaults:
             case "duplicate":
                 return Dispatch(delays=(timedelta(0),) * copies)
             case "hold":
-                return Dispatch(held=True)
+                return Dispatch(delays=(), held=True)
             case "late":
                 return Dispatch(delays=(timedelta(seconds=seconds),))
             case "lose":

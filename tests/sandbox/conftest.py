@@ -1,6 +1,7 @@
 """The stand-in for GitHub, watched by GitHub's own description, and a target for its webhooks."""
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ import aiohttp
 import jwt
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.clock import VirtualClock
 from sandbox.github.model import Plan
@@ -150,13 +153,17 @@ async def github(
     contract.assert_kept(requests=False)
 
 
+@functools.cache
+def signing_key(pem: str) -> rsa.RSAPrivateKey:
+    """Return a private key, read once: its check takes a tenth of a second each time."""
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
 @dataclass(slots=True)
 class Client:
-    """Asks the stand-in as the product does.
-
-    Attributes:
-        exchanges: What the answers were, for a look at headers.
-    """
+    """Asks the stand-in as the product does."""
 
     github: GitHubStandIn
     session: aiohttp.ClientSession
@@ -164,7 +171,7 @@ class Client:
     def app_token(self, **claims: Any) -> str:
         now = int(self.github.clock.now().timestamp())
         standard = {"iat": now - 60, "exp": now + 540, "iss": self.github.client_id}
-        return jwt.encode({**standard, **claims}, self.github.private_key_pem, algorithm="RS256")
+        return jwt.encode({**standard, **claims}, signing_key(self.github.private_key_pem), algorithm="RS256")
 
     async def ask(
         self,

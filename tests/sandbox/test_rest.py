@@ -85,13 +85,12 @@ async def test_an_account_at_the_listing(client: Client, github: GitHubStandIn) 
 async def test_pages_lead_to_each_other(client: Client, github: GitHubStandIn) -> None:
     for number in range(7):
         github.install(github.add_user(f"user-{number}"))
-    url: str | None = "/app/installations?per_page=3"
-    seen: list[str] = []
-    pages = 0
-    while url is not None:
-        answer = await client.get(url)
+    answer = await client.get("/app/installations?per_page=3")
+    seen = [installed["account"]["login"] for installed in answer.body]
+    pages = 1
+    while (url := answer.link("next")) is not None:
+        answer, pages = await client.get(url), pages + 1
         seen += [installed["account"]["login"] for installed in answer.body]
-        url, pages = answer.link("next"), pages + 1
     assert seen == [f"user-{number}" for number in range(7)]
     assert pages == 3
     assert answer.link("prev") == f"{github.api_url}/app/installations?per_page=3&page=2"

@@ -57,7 +57,7 @@ async def test_another_key_or_algorithm_is_refused(client: Client, github: GitHu
     claims = {"iat": now, "exp": now + 60, "iss": github.client_id}
     foreign = jwt.encode(claims, new_private_key(), algorithm="RS256")
     symmetric = jwt.encode(claims, "a shared secret of sufficient length", algorithm="HS256")
-    unsigned = jwt.encode(claims, None, algorithm="none")
+    unsigned = jwt.encode(claims, "", algorithm="none")
     for token in (foreign, symmetric, unsigned, "nonsense", "a.b.c"):
         answer = await client.get("/app", token=token)
         assert (answer.status, answer.body["message"]) == (401, "A JSON web token could not be decoded")

@@ -1,0 +1,177 @@
+"""The sandbox's own addresses, and the fence around all of them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sandbox.clock import VirtualClock
+from sandbox.github.control import ACTS
+from sandbox.github.server import GitHubStandIn
+from sandbox.loopback import NotLoopbackError, is_loopback, require_loopback_url
+from tests.sandbox.conftest import Client, Target
+
+
+class Control:
+    """Asks the addresses under `/_sandbox`."""
+
+    def __init__(self, github: GitHubStandIn, session: aiohttp.ClientSession) -> None:
+        self._base = f"{github.web_url}/_sandbox"
+        self._session = session
+
+    async def post(self, path: str, body: Any = None) -> tuple[int, Any]:
+        async with self._session.post(self._base + path, json={} if body is None else body) as answer:
+            return (
+                answer.status,
+                await answer.json() if answer.content_type == "application/json" else await answer.text(),
+            )
+
+    async def state(self) -> Any:
+        async with self._session.get(f"{self._base}/state") as answer:
+            return await answer.json()
+
+    async def delete(self, path: str) -> int:
+        async with self._session.delete(self._base + path) as answer:
+            return answer.status
+
+
+@pytest.fixture
+async def control(github: GitHubStandIn) -> AsyncIterator[Control]:
+    """A client of the sandbox's own addresses."""
+    async with aiohttp.ClientSession() as session:
+        yield Control(github, session)
+
+
+async def test_every_act_can_be_done_by_json(control: Control, github: GitHubStandIn, target: Target) -> None:
+    done: list[tuple[str, dict[str, Any]]] = [
+        ("add_user", {"login": "alice", "billing_day": 20}),
+        ("add_organization", {"login": "acme", "owner": "alice", "email": "billing@acme.example"}),
+        ("install", {"account": "alice", "repositories": ["one"]}),
+        ("add_repositories", {"account": "alice", "names": ["two"]}),
+        ("remove_repositories", {"account": "alice", "names": ["one"]}),
+        ("accept_permissions", {"account": "alice", "permissions": {"checks": "read"}}),
+        ("suspend", {"account": "alice"}),
+        ("unsuspend", {"account": "alice", "sender": "alice"}),
+        ("rename", {"account": "alice", "login": "alicia"}),
+        ("buy", {"account": "alicia", "plan": 1313}),
+        ("change", {"account": "alicia", "plan": "Plus"}),
+        ("fail_upgrade", {"account": "alicia"}),
+        ("cancel", {"account": "alicia"}),
+        ("withdraw_change", {"account": "alicia"}),
+        ("fail_payment", {"account": "alicia", "hours": 2}),
+        ("restore_payment", {"account": "alicia"}),
+        ("retire_plan", {"plan": "Team"}),
+        ("uninstall", {"account": "alicia"}),
+    ]
+    assert {name for name, _ in done} == set(ACTS)
+    versions = []
+    for name, body in done:
+        status, answer = await control.post(f"/act/{name}", body)
+        assert status == 200, answer
+        versions.append(answer["version"])
+    assert versions == sorted(set(versions))
+    assert (await control.post("/webhooks/settle"))[0] == 200
+    assert len(target.received) == 13
+    state = await control.state()
+    assert [purchase["login"] for purchase in state["purchases"]] == ["alicia"]
+    assert state["installations"] == []
+    assert state["webhooks"] == {"waiting": 0, "held": 0}
+    assert len(state["deliveries"]["app"]) == 8
+    assert github.state.plan("Team").state == "retired"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"),
+    [
+        ("/act/buy", {"account": "nobody", "plan": "Pro"}, 409, "no account"),
+        ("/act/buy", {"account": "nobody"}, 422, "plan"),
+        ("/act/buy", {"account": "nobody", "plan": "Pro", "colour": "red"}, 422, "colour"),
+        ("/act/buy", [], 422, "object"),
+        ("/act/steal", {}, 404, "add_user"),
+        ("/clock", {"seconds": -1}, 409, "backwards"),
+        ("/clock", {"to": "2026-01-01T00:00:00Z"}, 409, "backwards"),
+        ("/clock", {"seconds": 1e300}, 409, "too large"),
+        ("/faults/rest", {"kind": "fire"}, 422, "fire"),
+        ("/faults/variants", {"variant": "purple"}, 409, "old_price_model"),
+        ("/webhooks/redeliver", {"hook": "app", "id": 1}, 409, "no delivery"),
+    ],
+)
+async def test_what_cannot_be_done_is_said(control: Control, path: str, body: Any, status: int, words: str) -> None:
+    got, answer = await control.post(path, body)
+    assert got == status
+    assert words in str(answer)
+
+
+async def test_the_clock_is_moved(control: Control, clock: VirtualClock) -> None:
+    assert await control.post("/clock", {"seconds": 60}) == (200, {"now": "2026-01-10T12:01:00+00:00"})
+    assert await control.post("/clock", {"to": "2026-02-01T00:00:00Z"}) == (200, {"now": "2026-02-01T00:00:00+00:00"})
+    assert clock.now().month == 2
+
+
+async def test_faults_are_switched_on_and_off(
+    control: Control, client: Client, github: GitHubStandIn, target: Target
+) -> None:
+    await control.post("/faults/rest", {"kind": "status", "status": 503, "path": "/app", "times": None})
+    assert (await client.get("/app")).status == 503
+    assert await control.delete("/faults") == 200
+    assert (await client.get("/app")).status == 200
+    await control.post("/faults/rest", {"kind": "exhausted", "seconds": 60})
+    assert (await client.get("/app")).status == 403
+    await control.delete("/faults")
+    await control.post("/faults/rest", {"kind": "young_token", "times": 1})
+    installed = github.install(github.add_user("alice"))
+    token = (await client.ask("POST", f"/app/installations/{installed.id}/access_tokens")).body["token"]
+    assert [(await client.get("/installation/repositories", token=token)).status for _ in range(2)] == [401, 200]
+    await github.settle()
+    await control.post("/faults/webhooks", {"effect": "hold", "times": None})
+    await control.post("/faults/variants", {"variant": "sender_null"})
+    github.suspend("alice")
+    github.unsuspend("alice")
+    assert (await control.state())["webhooks"]["held"] == 2
+    assert await control.post("/webhooks/release", {"reverse": True}) == (200, {"released": 2})
+    await control.post("/webhooks/settle")
+    assert target.names()[1:] == ["installation.unsuspend", "installation.suspend"]
+    assert target.last().payload["sender"] is None
+    delivery = github.state.deliveries["app"][0]
+    assert (await control.post("/webhooks/redeliver", {"hook": "app", "id": delivery.id}))[0] == 200
+    await control.post("/webhooks/settle")
+    assert target.last().headers["X-GitHub-Delivery"] == delivery.event.guid
+
+
+async def test_a_web_page_of_the_outside_cannot_drive_it(client: Client, github: GitHubStandIn) -> None:
+    url = f"{github.web_url}/_sandbox/act/add_user"
+    async with client.session.post(url, data={"login": "mallory"}) as form:
+        assert form.status == 415
+    async with client.session.post(url, json={"login": "mallory"}, headers={"Origin": "https://evil.example"}) as site:
+        assert site.status == 403
+    async with client.session.post(url, json={"login": "mallory"}, headers={"Host": "evil.example"}) as rebound:
+        assert rebound.status == 421
+    async with client.session.post(url, json={"login": "mallory"}, headers={"Origin": "http://localhost:3"}) as own:
+        assert own.status == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", "localhost.example.com", ""])  # noqa: S104 -- refused
+async def test_it_listens_on_loopback_only(clock: VirtualClock, host: str) -> None:
+    github = GitHubStandIn(clock)
+    with pytest.raises(NotLoopbackError):
+        await github.start(host)
+    await github.close()
+
+
+async def test_it_listens_on_a_port_of_choice(clock: VirtualClock) -> None:
+    github = GitHubStandIn(clock)
+    await github.start("127.0.0.1")
+    assert github.api_url == f"{github.web_url}/api/v3"
+    await github.close()
+    port = int(github.web_url.rpartition(":")[2])
+    again = GitHubStandIn(clock)
+    await again.start("localhost", port)
+    assert again.web_url == f"http://localhost:{port}"
+    await again.close()
+
+
+def test_what_loopback_is() -> None:
+    assert all(is_loopback(host) for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost", "LocalHost"))
+    assert not any(is_loopback(host) for host in ("", "1.1.1.1", "::", "127.0.0.1.nip.io"))
+    assert require_loopback_url("http://[::1]:80/x") == "http://[::1]:80/x"
