@@ -2,22 +2,16 @@
 
 import zlib
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Final, Self
 
-import aiohttp
 import msgspec
 
-from billing.errors import TemporaryFailureError
+from bot.posting import Poster
+from storage.effects import ClaimedEffect
 
 FORWARD_TOPIC: Final = "forward"
 
 LARGEST_BODY_BYTES: Final = 25 * 1024 * 1024
-
-LONGEST_RETRY_AFTER_SECONDS: Final = 3600.0
-
-TIMEOUT_SECONDS: Final = 30.0
-"""Longer than the ten seconds that GitHub gives, so that whoever could serve GitHub can serve us."""
 
 OF_ONE_CONNECTION: Final = frozenset(
     {
@@ -73,45 +67,22 @@ class Forwarder:
     """Sends deliveries on.
 
     Args:
-        session: The pool of connections; the owner closes it.
-        url: Where the vendor's app listens.
+        poster: Posts to `GITHUB_FORWARD_URL`.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, *, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        self._session = session
-        self._url = url
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+    def __init__(self, poster: Poster) -> None:
+        self._poster = poster
 
-    async def send(self, payload: bytes) -> None:
-        """Send one delivery, with the very headers and bytes that GitHub signed. Any 2xx is taken as receipt.
+    async def send(self, effect: ClaimedEffect) -> str:
+        """Send one delivery, with the very headers and bytes that GitHub signed.
 
         Raises:
-            TemporaryFailureError: It wasn't received. Redirects aren't followed: they would turn the POST into a GET.
+            TemporaryFailureError: It wasn't received.
         """
-        delivery = ForwardedDelivery.unpacked(payload)
+        delivery = ForwardedDelivery.unpacked(effect.payload)
         body = zlib.decompressobj().decompress(delivery.compressed_body, LARGEST_BODY_BYTES)
         headers = [
             (name.decode("ascii", "replace"), value.decode("utf-8", "replace")) for name, value in delivery.headers
         ]
-        try:
-            async with self._session.post(
-                self._url,
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=self._timeout,
-                skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-            ) as response:
-                status, retry_after = response.status, response.headers.get("Retry-After", "")
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise TemporaryFailureError(f"GITHUB_FORWARD_URL can't be reached: {type(error).__name__}") from error
-        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise TemporaryFailureError(
-                f"GITHUB_FORWARD_URL answered {status}", retry_after_seconds=_seconds(retry_after)
-            )
-
-
-def _seconds(retry_after: str) -> float | None:
-    """Read the seconds that the other side asked us to wait, up to an hour."""
-    text = retry_after.strip()
-    return min(float(text), LONGEST_RETRY_AFTER_SECONDS) if text.isascii() and text.isdigit() else None
+        await self._poster.post(headers, body)
+        return ""

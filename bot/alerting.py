@@ -1,0 +1,134 @@
+"""Telling people of alarms, by mail and by webhook."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from billing.ports import Clock
+from billing.values import from_milliseconds
+from bot.mail import Mail, Mailer
+from bot.posting import Poster
+from storage.effects import ClaimedEffect, NewEffect
+from storage.outbox import Outbox
+
+BY_MAIL: Final = "mail"
+BY_WEBHOOK: Final = "webhook"
+
+NOBODY: Final = "neither ALERT_EMAIL nor ALERT_WEBHOOK_URL is set"
+
+JSON_HEADERS: Final = (("Content-Type", "application/json"), ("User-Agent", "Tallyhook"))
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alarm on its way to people, the payload of an effect of the topic `alert`.
+
+    Attributes:
+        first_at: When it was first raised, in milliseconds since 1970.
+        count: How often since.
+        way: By which way alone it is to be told; "" for every way there is.
+    """
+
+    kind: str
+    subject: str
+    detail: str
+    first_at: int
+    count: int
+    way: str = ""
+
+    @property
+    def since(self) -> datetime:
+        """When it was first raised."""
+        return from_milliseconds(self.first_at)
+
+
+class AlertSender:
+    """Tells of alarms by every way that is set. Two ways are two effects, so that one's failure repeats only itself.
+
+    Args:
+        outbox: Where those two are written.
+        mailer: Sends the mail; None without a mail server.
+        recipient: `ALERT_EMAIL`; "" if not set.
+        poster: Posts to `ALERT_WEBHOOK_URL`; None if not set.
+    """
+
+    def __init__(
+        self, *, outbox: Outbox, clock: Clock, mailer: Mailer | None, recipient: str, poster: Poster | None
+    ) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._mailer = mailer
+        self._recipient = recipient
+        self._poster = poster
+
+    async def send(self, effect: ClaimedEffect) -> str:
+        """Tell of one alarm; why nobody was told, if so.
+
+        Raises:
+            TemporaryFailureError: It couldn't be told now.
+            MailRefusedError: The mail server won't ever take it.
+        """
+        alert = msgspec.json.decode(effect.payload, type=Alert)
+        ways = self._ways() if not alert.way else [way for way in self._ways() if way == alert.way]
+        if not ways:
+            return NOBODY
+        if len(ways) > 1:
+            for way in ways:
+                await self._outbox.enqueue(_by(way, alert, effect, self._clock.now()))
+            return ""
+        if ways == [BY_MAIL] and self._mailer is not None:
+            await self._mailer.send(self._mail(alert, effect), now=self._clock.now())
+        elif self._poster is not None:
+            await self._poster.post(JSON_HEADERS, msgspec.json.encode(_document(alert)))
+        return ""
+
+    def _ways(self) -> list[str]:
+        """By which ways people can be told."""
+        ways = []
+        if self._mailer is not None and self._recipient:
+            ways.append(BY_MAIL)
+        if self._poster is not None:
+            ways.append(BY_WEBHOOK)
+        return ways
+
+    def _mail(self, alert: Alert, effect: ClaimedEffect) -> Mail:
+        return Mail(
+            recipient=self._recipient,
+            subject=f"[Tallyhook] {_headline(alert)}",
+            text=f"{alert.detail}\n\nFirst seen {_written(alert.since)}, {alert.count} times so far.\n"
+            "All alarms: tallyhook alarms list\n",
+            reference=f"alert-{effect.id}",
+        )
+
+
+def _by(way: str, alert: Alert, effect: ClaimedEffect, now: datetime) -> NewEffect:
+    """The effect that tells the alarm by one way."""
+    return NewEffect(
+        topic=effect.topic,
+        key=f"{effect.key}:{way}",
+        dedupe_key=f"{effect.topic}:{effect.id}:{way}",
+        payload=msgspec.json.encode(msgspec.structs.replace(alert, way=way)),
+        run_at=now,
+    )
+
+
+def _document(alert: Alert) -> Mapping[str, object]:
+    """What the webhook gets; chat services show `text`."""
+    return {
+        "kind": alert.kind,
+        "subject": alert.subject,
+        "detail": alert.detail,
+        "first_at": _written(alert.since),
+        "count": alert.count,
+        "text": f"Tallyhook: {_headline(alert)}. {alert.detail}",
+    }
+
+
+def _headline(alert: Alert) -> str:
+    return f"{alert.kind.replace('_', ' ')}: {alert.subject}"
+
+
+def _written(moment: datetime) -> str:
+    """The moment as RFC 3339 has it."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,162 @@
+"""The sender of the outbox: what was written down in a commit goes out here, each at least once."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from billing.errors import TemporaryFailureError
+from billing.ports import Clock
+from bot.mail import MailRefusedError
+from bot.retries import ABOUT_A_DAY, TEMPORARY, RetryPolicy
+from bot.waking import Waker
+from storage.effects import ClaimedEffect
+from storage.outbox import Outbox
+
+log = structlog.get_logger()
+
+Send = Callable[[ClaimedEffect], Awaitable[str]]
+"""Sends one effect of a topic. Returns why nothing was to be sent, or "" if it was."""
+
+FINAL: Final = (MailRefusedError,)
+"""Refusals that another attempt doesn't change."""
+
+LEASE_SECONDS: Final = 300.0
+"""Longer than any sending takes; so long rests what a killed process was sending."""
+
+LONGEST_ERROR: Final = 500
+
+
+class EffectSender:
+    """Sends what is due until it is stopped. Effects of one key go out in their order, others side by side.
+
+    Args:
+        senders: Who sends, by topic.
+        chance: Where the jitter of retries comes from.
+        at_once: How many are sent at the same time.
+    """
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        senders: Mapping[str, Send],
+        clock: Clock,
+        chance: random.Random,
+        policy: RetryPolicy = ABOUT_A_DAY,
+        at_once: int = 16,
+    ) -> None:
+        self._outbox = outbox
+        self._senders = senders
+        self._clock = clock
+        self._chance = chance
+        self._policy = policy
+        self._at_once = at_once
+        self._waker = Waker(clock)
+        self._active = 0
+        self._is_stopping = False
+        self._stopped: asyncio.Event | None = None
+
+    def wake(self) -> None:
+        """Look for work at once. Called after each commit that may have brought some."""
+        self._waker.wake()
+
+    async def run(self) -> None:
+        """Send until stopped, then finish what is under way."""
+        self._stopped = asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while not self._is_stopping:
+                    self._waker.clear()
+                    if not await self._begin(group):
+                        await self._rest()
+        finally:
+            self._stopped.set()
+
+    async def stop(self) -> None:
+        """Begin nothing new, and return when what is under way has ended."""
+        self._is_stopping = True
+        self._waker.wake()
+        if self._stopped is not None:
+            await self._stopped.wait()
+
+    async def _begin(self, group: asyncio.TaskGroup) -> bool:
+        """Begin with what is due, as far as there is room; whether anything was."""
+        room = self._at_once - self._active
+        if room == 0:
+            return False
+        try:
+            claimed = await self._outbox.claim(limit=room, lease_seconds=LEASE_SECONDS)
+        except TEMPORARY as error:
+            log.warning("outbox_away", reason=str(error))
+            return False
+        for effect in claimed:
+            self._active += 1
+            group.create_task(self._work_off(effect))
+        return bool(claimed)
+
+    async def _rest(self) -> None:
+        """Wait until there may be work: woken, something due, or a place free again (which wakes, too)."""
+        if self._active == self._at_once:
+            await self._waker.wait()
+            return
+        try:
+            await self._waker.rest(self._outbox.next_due)
+        except TEMPORARY:
+            # The database is away; it was said when we looked for work.
+            await self._waker.wait()
+
+    async def _work_off(self, effect: ClaimedEffect) -> None:
+        """Send one effect, and see to it that it ends or is tried again."""
+        try:
+            with structlog.contextvars.bound_contextvars(effect_id=effect.id, topic=effect.topic):
+                await self._send(effect)
+        except TEMPORARY as error:
+            # The database is away just now: it is due again when the lease runs out.
+            log.warning("effect_left", effect_id=effect.id, reason=str(error))
+        finally:
+            self._active -= 1
+            self._waker.wake()
+
+    async def _send(self, effect: ClaimedEffect) -> None:
+        """Send one effect, and record what came of it."""
+        if effect.attempts > self._policy.attempts:
+            await self._bury(effect, "every attempt ended without a result: the process may have died of it")
+            return
+        try:
+            reason = await self._senders[effect.topic](effect)
+        except TEMPORARY as error:
+            await self._put_off(effect, error)
+        except FINAL as error:
+            await self._bury(effect, str(error))
+        except Exception as error:
+            # A bug. It stops this effect and no other.
+            log.exception("effect_failed")
+            await self._bury(effect, f"{type(error).__name__}: {error}")
+        else:
+            if reason:
+                log.info("effect_ignored", reason=reason)
+                await self._outbox.ignore(effect, reason=reason)
+            else:
+                log.info("effect_sent", attempts=effect.attempts)
+                await self._outbox.done(effect)
+
+    async def _put_off(self, effect: ClaimedEffect, error: Exception) -> None:
+        """Try the effect again later, or give it up after the last attempt."""
+        reason = str(error) or type(error).__name__
+        asked_seconds = error.retry_after_seconds if isinstance(error, TemporaryFailureError) else None
+        seconds = self._policy.delay_seconds(effect.attempts, asked_seconds=asked_seconds, chance=self._chance)
+        if seconds is None:
+            await self._bury(effect, reason)
+            return
+        log.warning("effect_put_off", attempts=effect.attempts, wait_seconds=round(seconds, 1), reason=reason)
+        run_at = self._clock.now() + timedelta(seconds=seconds)
+        await self._outbox.retry(effect, run_at=run_at, error=reason[:LONGEST_ERROR])
+
+    async def _bury(self, effect: ClaimedEffect, reason: str) -> None:
+        """Give the effect up, with an alarm; it can be sent again by command."""
+        log.error("effect_dead", attempts=effect.attempts, reason=reason)
+        await self._outbox.bury(effect, error=reason[:LONGEST_ERROR])

@@ -1,0 +1,48 @@
+"""How often and how soon what failed for the moment is tried again."""
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from billing.errors import TemporaryFailureError
+
+TEMPORARY: Final = (TemporaryFailureError, ConnectionError, TimeoutError)
+"""What may succeed later. Whatever else escapes is a bug, and parks what it happened to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """A bounded number of attempts, further and further apart.
+
+    Attributes:
+        attempts: How many there are before giving up, the first included.
+        first_seconds: The wait after the first; each further wait is twice as long.
+        longest_seconds: The longest wait.
+        jitter: By how much of itself a wait is lengthened at most, so that what failed together isn't tried together.
+    """
+
+    attempts: int
+    first_seconds: float
+    longest_seconds: float
+    jitter: float
+
+    def delay_seconds(self, attempts: int, *, asked_seconds: float | None, chance: random.Random) -> float | None:
+        """Tell how long to wait before the next attempt; None to give up.
+
+        Args:
+            attempts: How many there were.
+            asked_seconds: How long the other side asked us to wait, which is never cut short.
+            chance: Where the jitter comes from.
+        """
+        if attempts >= self.attempts:
+            return None
+        doubled = self.first_seconds * 2.0 ** min(attempts - 1, 64)
+        wait_seconds = max(min(doubled, self.longest_seconds), asked_seconds or 0.0)
+        return wait_seconds * (1 + self.jitter * chance.random())
+
+
+ABOUT_A_DAY: Final = RetryPolicy(attempts=34, first_seconds=2.0, longest_seconds=3600.0, jitter=0.2)
+"""Twelve attempts within the first two hours and one each hour after: an outage of a day is outlived, not more.
+
+The waits without jitter come to 23 hours (docs/decisions/0047-retries-are-bounded.md).
+"""
