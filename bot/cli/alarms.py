@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from storage.alarms import AlarmRow
 
 alarms = group(
-    "Look at what wants a person, and take note of it.",
+    "Look at what wants a person.",
     "tallyhook alarms list",
     "tallyhook alarms ack unknown_plan plan:1313",
 )

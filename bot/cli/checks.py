@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from bot.cli.output import print_json, print_lines
 
@@ -32,10 +32,10 @@ class Check:
     text: str
     way_out: str = ""
 
-    def line(self) -> str:
-        """The check for people."""
+    def line(self, *, name_width: int) -> str:
+        """The check for people, with the names of all checks in one column."""
         way_out = f" -> {self.way_out}" if self.way_out else ""
-        return f"{self.verdict.value:<8} {self.name:<{_NAME_WIDTH}} {self.text}{way_out}"
+        return f"{self.verdict.value:<8} {self.name:<{name_width}}  {self.text}{way_out}"
 
     def record(self) -> dict[str, Any]:
         """The check for programs."""
@@ -45,9 +45,6 @@ class Check:
             "text": self.text,
             "way_out": self.way_out or None,
         }
-
-
-_NAME_WIDTH: Final = 34
 
 
 def ok(name: str, text: str) -> Check:
@@ -75,7 +72,8 @@ def tell(checks: Sequence[Check], *, as_json: bool) -> bool:
     if as_json:
         print_json([check.record() for check in checks])
     else:
-        print_lines([check.line() for check in checks])
+        name_width = max(len(check.name) for check in checks)
+        print_lines([check.line(name_width=name_width) for check in checks])
         counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
         print_lines(["", ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)])
     return all(check.verdict is not Verdict.FAILED for check in checks)

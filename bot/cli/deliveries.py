@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.cli.failures import CommandError
-from bot.cli.options import AsJson, Limit, examples, group
+from bot.cli.options import LARGEST_ID, AsJson, Limit, examples, group
 from bot.cli.output import print_fields, print_json, print_lines, print_table, readable_time, rfc3339
 
 if TYPE_CHECKING:
     from storage.deliveries import DeliveryRow
 
 deliveries = group(
-    "Look at the deliveries that came in, and handle one again.",
+    "Look at what came in, and handle it again.",
     "tallyhook deliveries list --state dead",
     "tallyhook deliveries show 41",
     "tallyhook deliveries replay 41 42",
@@ -37,7 +37,9 @@ class Route(enum.StrEnum):
     GITHUB_MARKETPLACE = "github_marketplace"
 
 
-Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="As `deliveries list` shows them.")]
+Ids = Annotated[
+    list[int], typer.Argument(metavar="ID...", min=1, max=LARGEST_ID, help="As `deliveries list` shows them.")
+]
 
 
 @deliveries.command(
@@ -52,7 +54,9 @@ def list_(
     *,
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
     route: Annotated[Route | None, typer.Option(help="Only those that came in here.")] = None,
-    before: Annotated[int | None, typer.Option(min=1, metavar="ID", help="Only those older than this one.")] = None,
+    before: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST_ID, metavar="ID", help="Only those older than this one.")
+    ] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -85,7 +89,9 @@ def list_(
 
 @deliveries.command("show", epilog=examples("tallyhook deliveries show 41", "tallyhook deliveries show 41 --json"))
 def show(
-    delivery: Annotated[int, typer.Argument(metavar="ID", min=1, help="As `deliveries list` shows it.")],
+    delivery: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As `deliveries list` shows it.")
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +100,7 @@ def show(
 
     row = with_database(lambda session: session.database.inbox.show(delivery))
     if row is None:
-        raise _unknown([delivery])
+        raise CommandError(f"There is no delivery {delivery}.", "See `tallyhook deliveries list`.")
     record = delivery_record(row) | {
         "partition": row.partition,
         "repeats": row.repeats,
@@ -124,7 +130,10 @@ def replay(ids: Ids, *, as_json: AsJson = False) -> None:
     elif replayed:
         print_lines([f"to be handled again: {', '.join(map(str, replayed))}"])
     if missing:
-        raise _unknown(missing)
+        raise CommandError(
+            f"Delivery {', '.join(map(str, missing))} doesn't exist, or its body is no longer kept.",
+            "See `tallyhook deliveries list`; any newer delivery of the account brings everything up to date, too.",
+        )
 
 
 def delivery_record(row: "DeliveryRow") -> dict[str, Any]:
@@ -162,11 +171,3 @@ def _body_lines(body: Any) -> list[str]:  # noqa: ANN401 -- JSON holds anything
 def _words(value: object) -> str:
     """Return a value for people."""
     return "-" if value is None else str(value)
-
-
-def _unknown(ids: list[int]) -> CommandError:
-    """Say that there are no such deliveries, or that they are waiting already."""
-    return CommandError(
-        f"There is no delivery {', '.join(map(str, ids))} that could be shown or replayed.",
-        "See `tallyhook deliveries list`; one in the state received is about to be handled anyway.",
-    )

@@ -32,9 +32,10 @@ def doctor(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check settings, database, tables, webhooks, GitHub, the plans' links and mail; exit 1 if anything fails.
+    """Check everything, and say what to do about what fails.
 
-    One line each; what fails says what to do about it. No value of a setting is ever shown.
+    Settings, database, tables, webhooks, GitHub, the plans' links, mail and open alarms, one line each; exit 1 if any
+    fails. No value of a setting is ever shown.
     """
     from bot.cli.checks import tell
     from bot.cli.checks_settings import check_settings

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.cli.failures import CommandError
-from bot.cli.options import AsJson, Limit, examples, group
+from bot.cli.options import LARGEST_ID, AsJson, Limit, examples, group
 from bot.cli.output import print_fields, print_json, print_lines, print_table, readable_time, rfc3339
 
 if TYPE_CHECKING:
     from storage.effects import EffectRow
 
 effects = group(
-    "Look at what goes outside, and send again what couldn't be sent.",
+    "Look at what goes out, and send it again.",
     "tallyhook effects list --state dead",
     "tallyhook effects show 7",
     "tallyhook effects retry 7",
@@ -36,7 +36,9 @@ class State(enum.StrEnum):
 def list_(
     *,
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
-    before: Annotated[int | None, typer.Option(min=1, metavar="ID", help="Only those older than this one.")] = None,
+    before: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST_ID, metavar="ID", help="Only those older than this one.")
+    ] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +61,7 @@ def list_(
 
 @effects.command("show", epilog=examples("tallyhook effects show 7", "tallyhook effects show 7 --json"))
 def show(
-    effect: Annotated[int, typer.Argument(metavar="ID", min=1, help="As `effects list` shows it.")],
+    effect: Annotated[int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As `effects list` shows it.")],
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -78,7 +80,10 @@ def show(
 
 @effects.command("retry", epilog=examples("tallyhook effects retry 7", "tallyhook effects retry 7 8 --json"))
 def retry(
-    ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="Dead ones, as `effects list` shows them.")],
+    ids: Annotated[
+        list[int],
+        typer.Argument(metavar="ID...", min=1, max=LARGEST_ID, help="Dead ones, as `effects list` shows them."),
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:

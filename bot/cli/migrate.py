@@ -26,10 +26,10 @@ def migrate(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the database to the newest tables; what it holds is kept.
+    """Bring the database to the newest tables.
 
-    A server that runs on the same SQLite file has to be stopped before. On PostgreSQL the new tables take effect at
-    once, and servers of the older version go on until they are replaced.
+    What it holds is kept. A server that runs on the same SQLite file has to be stopped before. On PostgreSQL the new
+    tables take effect at once, and servers of the older version go on until they are replaced.
     """
     from bot.cli.reaching import database_url, reaching_the_database
     from bot.settings import CommandSettings, read_settings

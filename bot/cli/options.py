@@ -13,6 +13,7 @@ Reference = Annotated[
     str,
     typer.Argument(metavar="REF", help="A customer id, github:<account id> or github:@<login>."),
 ]
+LARGEST_ID: Final = 2**63 - 1
 Actor = Annotated[str, typer.Option(help="Who you are, for the record; without it, this machine's user.")]
 
 

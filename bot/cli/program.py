@@ -6,7 +6,12 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from bot.cli import migrate, setup
+from bot.cli import doctor, migrate, setup
+from bot.cli.alarms import alarms
+from bot.cli.credits import credits_
+from bot.cli.customers import customers
+from bot.cli.deliveries import deliveries
+from bot.cli.effects import effects
 from bot.cli.failures import explained
 from bot.cli.options import HELP_NAMES, examples
 from bot.cli.output import tell_failure
@@ -44,4 +49,10 @@ program: Final = typer.Typer(
     context_settings=HELP_NAMES,
 )
 program.command(epilog=setup.EXAMPLES)(setup.setup)
+program.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 program.command(epilog=migrate.EXAMPLES)(migrate.migrate)
+program.add_typer(customers, name="customers")
+program.add_typer(credits_, name="credits")
+program.add_typer(deliveries, name="deliveries")
+program.add_typer(effects, name="effects")
+program.add_typer(alarms, name="alarms")

@@ -42,7 +42,7 @@ def setup(  # noqa: PLR0913 -- each argument is an option of the command
     github_api_url: Annotated[str, typer.Option(envvar="GITHUB_API_URL", help="Of GitHub Enterprise Server.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Register a GitHub App, or adopt one that exists, and write the settings file.
+    """Register or adopt the GitHub App, and write its settings.
 
     Without --existing, a page on this machine takes app.yml to GitHub, where you confirm it; GitHub sends you back, and
     the App's settings are written. On a machine without a browser, forward the page's port: ssh -L 8765:127.0.0.1:8765.
