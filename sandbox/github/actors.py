@@ -86,7 +86,7 @@ class InstallationActors:
             repository_selection="all" if repositories is None else "selected",
             repositories=self._new_repositories(["project"] if repositories is None else repositories, private=False),
         )
-        self.state.installations[installed.id] = installed
+        self.state.add_installation(installed)
         self._tell_installation(
             installed, "created", sender, requester=None if requester is None else self.state.account(requester)
         )
@@ -96,7 +96,7 @@ class InstallationActors:
         """Uninstall the App. What was bought stays bought."""
         self.catch_up()
         installed = self.installation(account)
-        installed.deleted_at = self.state.clock.now()
+        self.state.remove_installation(installed)
         self._tell_installation(installed, "deleted", sender)
         return installed
 

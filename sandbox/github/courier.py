@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
@@ -20,7 +20,7 @@ from sandbox.github.errors import ActionError
 from sandbox.github.model import Event, Hook, HookDelivery, HookName
 from sandbox.github.state import GitHubState
 from sandbox.github.webhook_faults import WebhookFaults
-from sandbox.loopback import require_loopback_url
+from sandbox.loopback import is_loopback
 
 Json = dict[str, Any]
 EventObserver = Callable[[Event, dict[str, str]], None]
@@ -273,9 +273,11 @@ class Courier:
         """Send a webhook's request and return what came of it."""
         if self._session is None or hook.url is None:
             return _unreached("failed to connect to host")
+        if not is_loopback(urlsplit(hook.url).hostname or ""):
+            return _unreached("refused: the sandbox sends to loopback addresses only")
         try:
             async with self._session.post(
-                require_loopback_url(hook.url),
+                hook.url,
                 data=event.body,
                 headers=delivery_headers(event, hook, app_id=self._state.app.id),
                 allow_redirects=False,

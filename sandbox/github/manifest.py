@@ -23,6 +23,11 @@ Json = dict[str, Any]
 CODE_LIFE = timedelta(hours=1)
 """How long a code can be exchanged (GitHub documentation, "Registering a GitHub App from a manifest")."""
 
+SELF_EVIDENT_EVENTS = frozenset(
+    {"github_app_authorization", "installation", "installation_repositories", "marketplace_purchase"}
+)
+"""Events that reach an App by themselves, or only its listing, and that no manifest may name."""
+
 _FORM = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Register a GitHub App</title>
 <h1>Register a GitHub App from a manifest</h1>
@@ -152,8 +157,11 @@ def _checked_manifest(text: object) -> Json:
     attributes = manifest.get("hook_attributes", {})
     if not isinstance(attributes, dict) or "secret" in attributes:
         raise ActionError("'hook_attributes' takes 'url' and 'active' only: GitHub makes the secret")
-    if attributes:
-        require_loopback_url(str(attributes.get("url", "")))
+    if attributes and not isinstance(attributes.get("url"), str):
+        raise ActionError("'hook_attributes.url' is required")
+    unwanted = SELF_EVIDENT_EVENTS.intersection(manifest.get("default_events", []))
+    if unwanted:
+        raise ActionError(f"Default events unsupported: {', '.join(sorted(unwanted))}")
     return manifest
 
 

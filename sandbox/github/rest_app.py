@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -13,7 +14,6 @@ from sandbox.github.keys import InstallationToken, check_app_token
 from sandbox.github.model import HookDelivery, Installation
 from sandbox.github.rest_paging import page_of, page_size
 from sandbox.github.state import GitHubState
-from sandbox.loopback import NotLoopbackError, require_loopback_url
 
 Json = dict[str, Any]
 DELIVERY_LOG_LIFE = timedelta(days=3)
@@ -115,10 +115,10 @@ class AppRoutes:
             raise ApiError(
                 422, "Validation Failed", errors=[{"resource": "Hook", "field": "content_type", "code": "invalid"}]
             )
-        try:
-            hook.url = require_loopback_url(body["url"]) if "url" in body else hook.url
-        except NotLoopbackError as error:
-            raise ApiError(422, str(error), errors=[{"resource": "Hook", "field": "url", "code": "invalid"}]) from error
+        url = body.get("url", hook.url)
+        if url is not None and urlsplit(str(url)).hostname is None:
+            raise ApiError(422, "Validation Failed", errors=[{"resource": "Hook", "field": "url", "code": "invalid"}])
+        hook.url = url
         hook.content_type = body.get("content_type", hook.content_type)
         hook.insecure_ssl = str(body.get("insecure_ssl", hook.insecure_ssl))
         hook.secret = body.get("secret", hook.secret)

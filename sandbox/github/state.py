@@ -81,6 +81,7 @@ class GitHubState:
         self.accounts: dict[int, Account] = {}
         self.plans: dict[int, Plan] = {plan.id: plan for plan in (default_plans() if plans is None else plans)}
         self.installations: dict[int, Installation] = {}
+        self._installed: dict[int, Installation] = {}
         self.purchases: dict[int, Purchase] = {}
         self.deliveries: dict[HookName, list[HookDelivery]] = {"app": [], "marketplace": []}
         self.tokens = TokenVault(seed=seed)
@@ -145,6 +146,7 @@ class GitHubState:
         """
         self.app = app
         self.installations.clear()
+        self._installed.clear()
         self.purchases.clear()
         self.tokens.revoke_all()
         self.deliveries["app"].clear()
@@ -240,16 +242,23 @@ class GitHubState:
 
     # Installations, plans, purchases ---------------------------------------------------------------------------------
 
+    def add_installation(self, installation: Installation) -> None:
+        """Keep a new installation."""
+        self.installations[installation.id] = installation
+        self._installed[installation.account.id] = installation
+
+    def remove_installation(self, installation: Installation) -> None:
+        """End an installation; its id stays taken."""
+        installation.deleted_at = self.clock.now()
+        del self._installed[installation.account.id]
+
     def installation_of(self, account: Account) -> Installation | None:
-        """Return the App's installation on an account, if it isn't deleted."""
-        for installation in self.installations.values():
-            if installation.account is account and installation.deleted_at is None:
-                return installation
-        return None
+        """Return the App's installation on an account, if it has one."""
+        return self._installed.get(account.id)
 
     def live_installations(self) -> list[Installation]:
         """Return the installations that aren't deleted, oldest first."""
-        return [installation for installation in self.installations.values() if installation.deleted_at is None]
+        return sorted(self._installed.values(), key=lambda installation: installation.id)
 
     def plan(self, reference: PlanReference) -> Plan:
         """Find a plan by itself, its id or its name.

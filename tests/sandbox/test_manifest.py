@@ -89,8 +89,8 @@ async def test_a_code_lasts_an_hour(client: Client, clock: VirtualClock) -> None
         (manifest(url=None), "'url' is required"),
         (manifest(redirect_url=None), "'redirect_url' is required"),
         (manifest(redirect_url="https://example.com/"), "loopback"),
-        (manifest(hook_attributes={"url": "https://example.com/"}), "loopback"),
-        (manifest(hook_attributes={"active": True}), "loopback"),
+        (manifest(hook_attributes={"active": True}), "'hook_attributes.url' is required"),
+        (manifest(default_events=["issues", "installation"]), "unsupported: installation"),
         (manifest(hook_attributes={"url": "http://127.0.0.1/", "secret": "mine"}), "GitHub makes the secret"),
     ],
 )

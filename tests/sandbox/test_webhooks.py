@@ -249,14 +249,16 @@ async def test_webhooks_leave_this_machine_never(clock: VirtualClock, url: str) 
     with pytest.raises(NotLoopbackError):
         GitHubStandIn(clock, target_url=url)
     assert github.target_url is None
-    # Even an address that came in by another way goes nowhere.
-    async with GitHubStandIn(clock) as started:
-        started.state.hooks["app"].url = url
-        started.install(started.add_user("alice"))
-        with pytest.raises(NotLoopbackError):
-            await started.settle()
-        with pytest.raises(NotLoopbackError):
-            await started.close()
+
+
+async def test_an_address_set_by_the_api_is_kept_but_never_called(client: Client, github: GitHubStandIn) -> None:
+    url = "https://tallyhook.example.com/webhooks/github"
+    assert (await client.ask("PATCH", "/app/hook/config", json={"url": url})).body["url"] == url
+    github.install(github.add_user("alice"))
+    await github.settle()
+    [delivery] = github.state.deliveries["app"]
+    assert (delivery.status_code, delivery.url) == (0, url)
+    assert delivery.status == "refused: the sandbox sends to loopback addresses only"
 
 
 async def test_settling_needs_a_running_courier(clock: VirtualClock) -> None:
