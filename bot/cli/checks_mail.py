@@ -1,9 +1,11 @@
 """What `doctor` asks of the mail server: whether it lets us in. Nothing is sent."""
 
 from typing import Final
-from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
 
 from bot.cli.checks import Check, failed, ok, skipped
+from bot.mail import MailServer
 from bot.settings import ServerSettings
 
 TIMEOUT_SECONDS: Final = 15.0
@@ -11,24 +13,23 @@ TIMEOUT_SECONDS: Final = 15.0
 
 async def check_mail(settings: ServerSettings) -> Check:
     """Return whether the mail server can be reached and entered."""
-    import aiosmtplib
-
     if settings.smtp_url is None:
         return skipped("mail", "SMTP_URL is absent: no mail is sent")
-    parts = urlsplit(settings.smtp_url.get_secret_value())
-    implicit_tls = parts.scheme == "smtps"
+    server = MailServer.from_url(settings.smtp_url.get_secret_value())
     try:
         async with aiosmtplib.SMTP(
-            hostname=parts.hostname or "",
-            port=parts.port or (465 if implicit_tls else 587),
-            use_tls=implicit_tls,
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
+            hostname=server.host,
+            port=server.port,
+            username=server.username,
+            password=server.password,
+            use_tls=server.use_tls,
+            start_tls=server.start_tls,
             timeout=TIMEOUT_SECONDS,
         ):
-            return ok("mail", f"{parts.hostname} lets us in")
+            return ok("mail", f"{server.host} lets us in")
+    except aiosmtplib.SMTPAuthenticationError as error:
+        return failed("mail", f"{server.host} refuses our name ({error.code})", "Check user and password in SMTP_URL.")
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        reason = type(error).__name__
-        return failed(
-            "mail", f"{parts.hostname} doesn't let us in ({reason})", "Check SMTP_URL: host, port, user, password."
-        )
+        # The error's own text may repeat addresses.
+        text = f"{server.host} can't be talked to ({type(error).__name__})"
+        return failed("mail", text, "Check host and port in SMTP_URL, and that the way there is open.")

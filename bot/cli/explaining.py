@@ -1,0 +1,172 @@
+"""Why a balance is what it is, in words: what billing took apart, told grant by grant and reason by reason."""
+
+import re
+from typing import Any, assert_never
+
+from billing.explain import (
+    Explanation,
+    GrantStory,
+    PeriodAwaited,
+    PeriodProrated,
+    PlanEnded,
+    PlanOnTrial,
+    PlanUnconfirmed,
+    PlanUnknown,
+    Reason,
+    SignupAwaited,
+    SignupWithheld,
+    explain,
+)
+from billing.ledger.entries import Entry
+from billing.state import CustomerState, Grant
+from billing.values import NEVER, Origin
+from bot.cli.customer_record import grant_record
+from bot.cli.database import Session, with_database
+from bot.cli.output import credits_in_words, print_json, print_lines, readable_time, rfc3339
+from bot.cli.statement import PAGE_SIZE
+
+
+def print_explanation(reference: str, *, as_json: bool) -> None:
+    """Explain a customer's balance."""
+    state, explanation = with_database(lambda session: _explain(session, reference))
+    if as_json:
+        print_json(explanation_record(state, explanation))
+    else:
+        print_lines(explanation_lines(state, explanation))
+
+
+async def _explain(session: Session, reference: str) -> tuple[CustomerState, Explanation]:
+    """Take a customer's balance apart."""
+    state = await session.customer(reference)
+    reads = session.database.reads
+    grants = await reads.grants(state.account.id, include_closed=True)
+    entries: list[Entry] = []
+    while page := await reads.entries(state.account.id, after_seq=len(entries), limit=PAGE_SIZE):
+        entries.extend(page.entries)
+    return state, explain(state, grants, entries, session.plans, session.clock.now())
+
+
+def explanation_record(state: CustomerState, explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation for programs."""
+    following = _next_to_expire(explanation)
+    return {
+        "customer_id": state.customer.id,
+        "available": explanation.available,
+        "plan": explanation.plan.id,
+        "grants": [
+            {
+                **grant_record(story.grant),
+                "effective_at": rfc3339(story.grant.effective_at),
+                "spent": story.spent,
+                "revoked": story.revoked,
+                "expired": story.expired + story.due,
+                "left": story.left,
+                "text": story_in_words(story),
+            }
+            for story in explanation.stories
+        ],
+        "next_to_expire": None
+        if following is None
+        else {"grant": following.grant.number, "amount": following.left, "at": rfc3339(following.grant.expires_at)},
+        "reasons": [
+            {"reason": _kind(reason), "text": reason_in_words(reason)} for reason in explanation.reasons
+        ],
+    }
+
+
+def explanation_lines(state: CustomerState, explanation: Explanation) -> list[str]:
+    """Return an explanation for people."""
+    customer = state.customer
+    lines = [
+        f"{customer.github_login or customer.github_account_id} has {credits_in_words(explanation.available)} to spend,"
+        f" on the plan {explanation.plan.name}.",
+        "",
+    ]
+    lines += [f"  {story_in_words(story)}" for story in explanation.stories] or ["  Nothing was ever granted."]
+    following = _next_to_expire(explanation)
+    if following is not None:
+        when = readable_time(following.grant.expires_at)
+        lines += ["", f"Next to expire: {credits_in_words(following.left)}, at {when}."]
+    if explanation.reasons:
+        lines += ["", "Why there isn't more:"]
+        lines += [f"  {reason_in_words(reason)}" for reason in explanation.reasons]
+    return lines
+
+
+def story_in_words(story: GrantStory) -> str:
+    """Tell where a grant came from and what became of it."""
+    parts = [
+        f"{count} {word}"
+        for count, word in (
+            (story.spent, "used"),
+            (story.revoked, "taken back"),
+            (story.expired + story.due, "expired"),
+            (story.left, "left"),
+        )
+        if count
+    ]
+    until = readable_time(story.grant.expires_at, never="never")
+    expiry = f", expires {until}" if story.left and story.grant.expires_at != NEVER else ""
+    when = readable_time(story.grant.effective_at)
+    return f"grant {story.grant.number}, {when}: {_origin_in_words(story.grant)}: {', '.join(parts)}{expiry}"
+
+
+def _origin_in_words(grant: Grant) -> str:
+    """Tell why a grant was made."""
+    amount = credits_in_words(grant.amount)
+    match grant.origin:
+        case Origin.SIGNUP:
+            return f"{amount} for signing up"
+        case Origin.PLAN:
+            return f"{amount} of the plan, for the period from {readable_time(grant.period_starts_at)}"
+        case Origin.GOODWILL:
+            return f"{amount} given by hand"
+        case _:
+            assert_never(grant.origin)
+
+
+def reason_in_words(reason: Reason) -> str:
+    """Tell why there aren't more credits."""
+    match reason:
+        case SignupAwaited():
+            return "The App was never installed on the account; sign-up credits come with the first installation."
+        case SignupWithheld():
+            return (
+                "Sign-up credits are withheld: whoever installed the App had them for three organizations within"
+                " thirty days. They come with a payment method."
+            )
+        case PlanUnknown(marketplace_plan_id=number):
+            return (
+                f"GitHub shows plan {number}, which isn't in the catalogue: nothing is granted for it until"
+                " marketplace_plan_ids names it; then it is caught up by itself."
+            )
+        case PlanOnTrial(plan=plan):
+            return f"The plan {plan} is on its free trial; its monthly credits come with the first paid period."
+        case PlanUnconfirmed(plan=plan, missing_since=since, ends_at=ends_at):
+            return (
+                f"GitHub hasn't shown the plan {plan} since {readable_time(since)}: no new credits meanwhile, and it"
+                f" ends if that lasts until {readable_time(ends_at)}."
+            )
+        case PlanEnded(plan=plan, ended_at=ended_at):
+            return f"The plan {plan} ended at {readable_time(ended_at)}; its credits lived until they expired."
+        case PeriodProrated():
+            return (
+                f"The period from {readable_time(reason.starts_at)} to {readable_time(reason.ends_at)} isn't a full"
+                f" one: {reason.target} of {credits_in_words(reason.allowance)}, as GitHub charged in proportion."
+            )
+        case PeriodAwaited(ended_at=ended_at, next_billing_date=date):
+            shown = f"GitHub shows {readable_time(date)} as the next billing date" if date else "GitHub shows no date"
+            return f"The period ended at {readable_time(ended_at)}, and the next one isn't confirmed: {shown}."
+        case _:
+            assert_never(reason)
+
+
+def _kind(reason: Reason) -> str:
+    """Return a reason's name for programs, such as `plan_unknown`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(reason).__name__).lower()
+
+
+def _next_to_expire(explanation: Explanation) -> GrantStory | None:
+    """Return the grant that expires next, None if nothing does."""
+    mortal = (story for story in explanation.stories if story.left and story.grant.expires_at != NEVER)
+    return min(mortal, key=lambda story: story.grant.expires_at, default=None)
