@@ -1,5 +1,6 @@
 """POSTs to addresses of the operator's: any 2xx is receipt, and everything else is tried again."""
 
+import io
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
@@ -42,7 +43,7 @@ class Poster:
         try:
             async with self._session.post(
                 self._url,
-                data=body,
+                data=io.BytesIO(body),
                 headers=list(headers),
                 allow_redirects=False,
                 timeout=self._timeout,
