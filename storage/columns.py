@@ -5,8 +5,11 @@ sorted by can be NULL, because the engines order NULL differently.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, MetaData, Text, text
+
+from billing.values import from_milliseconds, to_milliseconds
 
 metadata = MetaData(
     naming_convention={
@@ -35,3 +38,13 @@ def number(name: str, *, default: int | None = 0) -> Column[int]:
 def words(name: str, *, default: str | None = "") -> Column[str]:
     """A column of text."""
     return Column(name, Text, nullable=False, server_default=None if default is None else text(f"'{default}'"))
+
+
+def optional_moment(milliseconds: int) -> datetime | None:
+    """The moment in a column of times; 0 stands for none."""
+    return from_milliseconds(milliseconds) if milliseconds else None
+
+
+def optional_milliseconds(moment: datetime | None) -> int:
+    """The moment as a column of times keeps it."""
+    return 0 if moment is None else to_milliseconds(moment)

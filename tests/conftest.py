@@ -15,6 +15,8 @@ from xdist.workermanage import WorkerController
 
 from tests.postgres import Postgres, SharedPostgres, new_directory
 
+pytest_plugins = ["tests.database"]
+
 SHARED_POSTGRES = pytest.StashKey[SharedPostgres]()
 
 CHROMIUM_ARGUMENTS = (

@@ -122,6 +122,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("customers_pkey")),
         sa.UniqueConstraint("github_account_id", name=op.f("customers_github_account_id_key")),
     )
+    op.create_index("customers_github_login_idx", "customers", [sa.text("lower(github_login)")])
     op.create_table(
         "effects",
         sa.Column("id", ROW_ID, sa.Identity(always=True), nullable=False),

@@ -1,0 +1,204 @@
+"""The one writer of a process: a thread that commits together whatever waits.
+
+Callers hand over work and get its result after the commit. While a commit is under way further work gathers, and goes
+into the next transaction together. That is optimistic: if anything in it fails, it is rolled back and each piece is
+run again by itself, so that a piece fails or succeeds alone (docs/decisions/0003-one-writer-group-commit.md).
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from billing.errors import TemporaryFailureError
+from storage.failures import as_temporary, is_away, is_conflict, is_contended
+from storage.statements import BATCH
+from storage.transactions import Transaction
+from storage.transactors import Transactor
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+Step = Callable[[Transaction, Sequence[Item]], Sequence[T]]
+"""One kind of work, for all of it that shares a transaction: as many results as items, in their order."""
+
+log = structlog.get_logger()
+
+BATCH_BYTES: Final = 256 * 1024
+"""Beyond this much of bodies nothing more joins a transaction."""
+
+WAITING: Final = 4096
+"""How much work may wait; beyond it the database counts as away."""
+
+TRIES: Final = 5
+"""How often work is run that lost against another process's transaction."""
+
+LOOK_SECONDS: Final = 1.0
+"""How often a SQLite file is looked at for what other processes wrote."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    step: Step[Any, Any]
+    item: Any
+    size: int
+    future: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    job: _Job
+    result: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Runs work in transactions of one thread. To be used from the event loop in which it was opened."""
+
+    def __init__(self, transactor: Transactor, *, on_foreign_work: Callable[[], None]) -> None:
+        self._transactor = transactor
+        self._on_foreign_work = on_foreign_work
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
+        self._is_closing = False
+        self._look_at = 0.0
+
+    def open(self) -> None:
+        """Start the thread. The database itself is reached for when there is work."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Finish what waits, and end the thread."""
+        if self._loop is not None and not self._is_closing:
+            self._is_closing = True
+            self._jobs.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """Run a function in a transaction that it may share with others; its result, after the commit.
+
+        Raises:
+            TemporaryFailureError: The database is away, or too much waits already.
+        """
+        result: T = await self._submit(_each, work, 0)
+        return result
+
+    async def run_together(self, step: Step[Item, T], item: Item, *, size_bytes: int = 0) -> T:
+        """Like `run`, for work of which any number is done in the same few statements.
+
+        Raises:
+            TemporaryFailureError: The database is away, or too much waits already.
+        """
+        result: T = await self._submit(step, item, size_bytes)
+        return result
+
+    def _submit(self, step: Step[Any, Any], item: object, size: int) -> asyncio.Future[Any]:
+        assert self._loop is not None, "open() comes first"
+        if self._is_closing:
+            raise TemporaryFailureError("the database is being closed")
+        if self._jobs.qsize() >= WAITING:
+            raise TemporaryFailureError("the database is behind: too much waits to be written")
+        future = self._loop.create_future()
+        self._jobs.put(_Job(step, item, size, future))
+        return future
+
+    # From here on everything runs in the thread.
+
+    def _serve(self) -> None:
+        is_open = True
+        while is_open:
+            jobs, is_open = self._take()
+            parts = [jobs] if self._transactor.mixes else list(_by_step(jobs).values())
+            for part in parts:
+                if part:
+                    self._answer(self._attempt(part))
+            self._look_for_foreign_work()
+        self._transactor.close()
+
+    def _take(self) -> tuple[list[_Job], bool]:
+        """What waits, up to a transaction's worth, and whether there may be more; nothing once in a while."""
+        jobs: list[_Job] = []
+        size = 0
+        try:
+            job = self._jobs.get(timeout=LOOK_SECONDS)
+            while job is not None:
+                jobs.append(job)
+                size += job.size
+                if len(jobs) >= BATCH or size >= BATCH_BYTES:
+                    return jobs, True
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            return jobs, True
+        return jobs, False
+
+    def _attempt(self, jobs: list[_Job]) -> list[_Outcome]:
+        """Run the jobs in one transaction; each alone, if that fails."""
+        try:
+            return self._run(jobs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's and must not end the thread
+            if is_away(error) or is_contended(error):
+                return [_Outcome(job, error=as_temporary(error)) for job in jobs]
+            if len(jobs) == 1:
+                return [_Outcome(jobs[0], error=error)]
+        return [outcome for job in jobs for outcome in self._attempt([job])]
+
+    def _run(self, jobs: list[_Job]) -> list[_Outcome]:
+        groups = _by_step(jobs)
+
+        def work(transaction: Transaction) -> list[_Outcome]:
+            outcomes: list[_Outcome] = []
+            for step, members in groups.items():
+                results = step(transaction, [job.item for job in members])
+                outcomes += [_Outcome(job, result=result) for job, result in zip(members, results, strict=True)]
+            return outcomes
+
+        for _ in range(TRIES - 1):
+            try:
+                return self._transactor.run(work)
+            except Exception as error:
+                if not is_conflict(error):
+                    raise
+        return self._transactor.run(work)
+
+    def _answer(self, outcomes: list[_Outcome]) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(_resolve, outcomes)
+
+    def _look_for_foreign_work(self) -> None:
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        assert self._loop is not None
+        try:
+            if self._transactor.sees_foreign_commits():
+                self._loop.call_soon_threadsafe(self._on_foreign_work)
+        except Exception as error:  # noqa: BLE001 - looking is a convenience; whoever wants to write is told
+            log.warning("foreign_work_not_seen", error=type(error).__name__)
+
+
+def _by_step(jobs: list[_Job]) -> dict[Step[Any, Any], list[_Job]]:
+    groups: dict[Step[Any, Any], list[_Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.step, []).append(job)
+    return groups
+
+
+def _each(transaction: Transaction, works: Sequence[Callable[[Transaction], T]]) -> Sequence[T]:
+    return [work(transaction) for work in works]
+
+
+def _resolve(outcomes: list[_Outcome]) -> None:
+    for outcome in outcomes:
+        # A caller that was cancelled meanwhile no longer waits; its work is done all the same.
+        if outcome.job.future.done():
+            continue
+        if outcome.error is not None:
+            outcome.job.future.set_exception(outcome.error)
+        else:
+            outcome.job.future.set_result(outcome.result)

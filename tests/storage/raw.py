@@ -1,0 +1,33 @@
+"""SQL beside the program: what a test looks at and breaks by hand, over a connection without any of our settings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from storage.engines import parse_url
+
+
+def engine_of(url: str) -> str:
+    """Which engine is meant: `sqlite` or `postgresql`."""
+    return parse_url(url).get_backend_name()
+
+
+async def execute(url: str, *statements: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+    """Run statements in one transaction and return the rows of the last one."""
+    engine = create_async_engine(parse_url(url), poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            for statement in statements[:-1]:
+                await connection.execute(text(statement))
+            result = await connection.execute(text(statements[-1]), parameters)
+            return [tuple(row) for row in result.all()] if result.returns_rows else []
+    finally:
+        await engine.dispose()
+
+
+async def scalar(url: str, statement: str, **parameters: object) -> Any:
+    """The first column of the first row."""
+    return (await execute(url, statement, **parameters))[0][0]
