@@ -1,0 +1,105 @@
+"""Rule 2: what every entry carries, that notes stand apart, and that the chain's encoding never changes by itself."""
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+
+from billing.commands import Note
+from billing.ledger.chain import FIRST_HEAD, HASH_VERSION, digest, hash_entry, hash_note
+from billing.ledger.entries import Entry, Move
+from billing.ledger.verify import verify_account
+from billing.values import AccountId, EntryKind
+from tests.billing.builders import History, day, grant, spend
+
+ENTRY = Entry(
+    account_id=AccountId(7),
+    seq=3,
+    kind=EntryKind.SPEND,
+    amount=-3,
+    balance_after=2,
+    key="fix:81",
+    request_hash=bytes(range(32)),
+    occurred_at=datetime(2026, 12, 1, 9, tzinfo=UTC),
+    recorded_at=datetime(2026, 12, 1, 9, 0, 1, 500_000, tzinfo=UTC),
+    actor="key:4",
+    reference="repository:7#12",
+    note_hash=b"",
+    moves=(
+        Move(line=0, debit="grant", credit="used", grant_number=1, amount=1),
+        Move(line=1, debit="grant", credit="used", grant_number=2, amount=2),
+    ),
+    previous_hash=FIRST_HEAD,
+    hash=b"",
+)
+
+
+def test_the_encoding_is_the_one_that_was_booked_by() -> None:
+    # These never change: what was booked under version 1 must verify for ever.
+    assert HASH_VERSION == 1
+    assert hash_entry(ENTRY).hex() == "eb11ccd35ad8c1630f72bb74fc69c43e26a17ada3584fc70537c80181acf313c"
+    note = Note(text="sorry", actor_name="Ada", salt=b"salt of sixteen.")
+    assert hash_note(note).hex() == "d510cbe63239bb083874c0c1896a2a304fc565f5cb59b93caa4b13dccbb165f1"
+
+
+def test_no_two_records_have_the_same_bytes() -> None:
+    assert digest("entry", ("ab", "c")) != digest("entry", ("a", "bc"))
+    assert digest("entry", ("a", "")) != digest("entry", ("a",))
+    assert digest("entry", ("1",)) == digest("entry", (1,)), "types are told apart by their place, not by a mark"
+    assert digest("entry", ("a",)) != digest("note", ("a",))
+
+
+def test_every_field_of_an_entry_is_in_its_hash() -> None:
+    other = {
+        "account_id": AccountId(8),
+        "seq": 4,
+        "kind": EntryKind.EXPIRE,
+        "amount": -4,
+        "balance_after": 3,
+        "key": "fix:82",
+        "request_hash": bytes(32),
+        "occurred_at": datetime(2026, 12, 1, 9, 0, 0, 1000, tzinfo=UTC),
+        "recorded_at": datetime(2026, 12, 1, 9, 0, 1, tzinfo=UTC),
+        "actor": "key:5",
+        "reference": "repository:7#13",
+        "note_hash": bytes(32),
+        "moves": ENTRY.moves[:1],
+        "previous_hash": bytes(31) + b"\1",
+    }
+    assert {each.name for each in fields(Entry)} == {*other, "hash"}
+    hashes = {hash_entry(replace(ENTRY, **{name: value})) for name, value in other.items()}  # type: ignore[arg-type]
+    assert len(hashes | {hash_entry(ENTRY)}) == len(other) + 1
+
+
+def test_rule_02_entries_carry_ids_only_and_the_notes_stand_apart() -> None:
+    history = History()
+    history.install()
+    history.do(grant(7, key="cli:1", text="sorry, Grace"))
+    history.wait(minutes=1)
+    history.do(spend(6, key="fix:1", at=day(12, 1, 8)))
+    signup, goodwill, spent = history.journal
+    assert [entry.seq for entry in history.journal] == [1, 2, 3]
+    assert [entry.balance_after for entry in history.journal] == [5, 12, 6]
+    assert (signup.key, signup.actor, signup.note_hash) == ("signup", "delivery:1", b"")
+    assert (goodwill.key, goodwill.actor, len(goodwill.note_hash)) == ("cli:1", "operator", 32)
+    assert (spent.reference, spent.occurred_at, spent.recorded_at) == (
+        "repository:7#12",
+        day(12, 1, 8),
+        day(12, 1, 9, 1),
+    )
+    assert [(move.grant_number, move.amount) for move in spent.moves] == [(1, 5), (2, 1)]
+    assert signup.previous_hash == FIRST_HEAD
+    assert (goodwill.previous_hash, spent.previous_hash) == (signup.hash, goodwill.hash)
+    assert "Grace" not in repr(history.journal)
+    assert "Ada" not in repr(history.journal)
+    assert history.notes[2].text == "sorry, Grace"
+
+
+def test_rule_02_the_chain_verifies_after_erasure() -> None:
+    history = History()
+    history.install()
+    history.do(grant(7, key="cli:1"))
+    state = history.customer
+    assert verify_account(state.account, history.all_grants.values(), history.journal, {}) is None
+
+
+def test_the_same_note_hashes_differently_under_another_salt() -> None:
+    assert hash_note(Note(text="a", actor_name="b", salt=b"1")) != hash_note(Note(text="a", actor_name="b", salt=b"2"))
