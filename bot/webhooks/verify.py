@@ -21,8 +21,6 @@ from multidict import MultiMapping
 from bot.problems import Problem, ProblemError
 from bot.webhooks import problems
 
-Body = bytes | bytearray
-
 SIGNATURE_HEADER: Final = "X-Hub-Signature-256"
 EVENT_HEADER: Final = "X-GitHub-Event"
 DELIVERY_HEADER: Final = "X-GitHub-Delivery"
@@ -75,7 +73,7 @@ class Delivery:
     delivery_id: str
     event: str
     action: str | None
-    document: Body
+    document: bytes
 
 
 class _Envelope(msgspec.Struct):
@@ -87,7 +85,7 @@ class _Envelope(msgspec.Struct):
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 
 
-def read_delivery(headers: MultiMapping[str], body: Body, *, hook: Hook, secrets: Sequence[bytes]) -> Delivery:
+def read_delivery(headers: MultiMapping[str], body: bytes, *, hook: Hook, secrets: Sequence[bytes]) -> Delivery:
     """Verify a delivery and take it apart.
 
     Args:
@@ -110,7 +108,7 @@ def read_delivery(headers: MultiMapping[str], body: Body, *, hook: Hook, secrets
     return Delivery(hook=hook, delivery_id=delivery_id, event=event, action=action, document=document)
 
 
-def verify_signature(headers: MultiMapping[str], body: Body, secrets: Sequence[bytes]) -> None:
+def verify_signature(headers: MultiMapping[str], body: bytes, secrets: Sequence[bytes]) -> None:
     """Make sure that one of the secrets signed the raw body by HMAC-SHA-256. Compares in constant time.
 
     Raises:
@@ -138,7 +136,7 @@ def _single(headers: MultiMapping[str], name: str, form: re.Pattern[str], proble
     return values[0]
 
 
-def _document(content_type: str, body: Body) -> Body:
+def _document(content_type: str, body: bytes) -> bytes:
     """Return the JSON text of a body. GitHub sends it plainly or as a form's one field, as the webhook is set."""
     if any(name.lower() not in _UTF8_NAMES for name in _CHARSET.findall(content_type)):
         raise MalformedDeliveryError(problems.UNKNOWN_CHARSET)
@@ -156,7 +154,7 @@ def _document(content_type: str, body: Body) -> Body:
     return document
 
 
-def _form_payload(body: Body) -> bytes:
+def _form_payload(body: bytes) -> bytes:
     if not body:
         return b""
     try:
@@ -172,7 +170,7 @@ def _form_payload(body: Body) -> bytes:
     return payloads[0].encode("latin-1")
 
 
-def _read_action(document: Body) -> str | None:
+def _read_action(document: bytes) -> str | None:
     try:
         action = _ENVELOPE.decode(document).action
     except RecursionError:
@@ -183,7 +181,7 @@ def _read_action(document: Body) -> str | None:
     return None if action is msgspec.UNSET else _checked(action)
 
 
-def _read_action_slowly(document: Body) -> str | None:
+def _read_action_slowly(document: bytes) -> str | None:
     try:
         # As text: of bytes, the standard library would also take UTF-16.
         value = json.loads(document.decode("utf-8"), parse_constant=_refuse_constant)

@@ -1,0 +1,132 @@
+"""The web application, wired in one place."""
+
+import functools
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from billing.plans import PlanCatalog
+from billing.ports import Clock
+from bot.composition import opened, working
+from bot.edge import InFlight, edge_middleware
+from bot.health import Health
+from bot.pages.home import HomePage
+from bot.settings import ServerSettings
+from bot.tasks import BackgroundTasks
+from bot.webhooks.counting import DeliveryCounter
+from bot.webhooks.preparing import Preparer
+from bot.webhooks.reading import BodyReader, MemoryBudget
+from bot.webhooks.receiving import DeliveryReceiver
+from bot.webhooks.routes import add_webhooks
+from bot.webhooks.verify import Hook
+from handlers.routing import route
+from storage.database import Database
+
+SETTINGS: Final = web.AppKey("settings", ServerSettings)
+DATABASE: Final = web.AppKey("database", Database)
+BUDGET: Final = web.AppKey("budget", MemoryBudget)
+COUNTER: Final = web.AppKey("counter", DeliveryCounter)
+IN_FLIGHT: Final = web.AppKey("in_flight", InFlight)
+BACKGROUND: Final = web.AppKey("background", BackgroundTasks)
+"""What runs beside the requests. Without a worker in this process it is empty."""
+
+
+def new_id() -> str:
+    """A fresh random id, for requests and arrivals."""
+    return uuid.uuid4().hex
+
+
+def create_app(
+    *,
+    settings: ServerSettings,
+    clock: Clock,
+    database: Database,
+    plans: PlanCatalog,
+    chance: random.Random,
+    has_worker: bool = True,
+    reader: BodyReader | None = None,
+    make_id: Callable[[], str] = new_id,
+) -> web.Application:
+    """Wire the server. Starting it opens the database and starts the worker; stopping it undoes both in order.
+
+    Args:
+        settings: all settings.
+        clock: the time.
+        database: not opened yet.
+        plans: the catalogue.
+        chance: where the jitter of retries comes from.
+        has_worker: whether this process works off what it records; otherwise another one does (`tallyhook work`).
+        reader: reads bodies; with GitHub's limits if absent.
+        make_id: where request ids and arrivals' ids come from.
+    """
+    in_flight = InFlight()
+    app = web.Application(
+        middlewares=[
+            edge_middleware(
+                in_flight=in_flight,
+                is_https=urlsplit(settings.public_url).scheme == "https",
+                new_request_id=make_id,
+            )
+        ]
+    )
+    app[SETTINGS] = settings
+    app[DATABASE] = database
+    app[COUNTER] = DeliveryCounter()
+    app[IN_FLIGHT] = in_flight
+    reader = reader or BodyReader(budget=MemoryBudget())
+    app[BUDGET] = reader.budget
+
+    async def open_database(_app: web.Application) -> AsyncIterator[None]:
+        async with opened(database):
+            yield
+
+    async def run_background(app: web.Application) -> AsyncIterator[None]:
+        if not has_worker:
+            app[BACKGROUND] = BackgroundTasks([])
+            yield
+            return
+        async with working(settings=settings, clock=clock, database=database, plans=plans, chance=chance) as tasks:
+            app[BACKGROUND] = tasks
+            yield
+
+    def wake() -> None:
+        if BACKGROUND in app:
+            app[BACKGROUND].wake()
+
+    # In this order when it starts, in the other when it stops: the worker ends before its database closes.
+    app.cleanup_ctx.extend([open_database, run_background])
+    database.on_foreign_work(wake)
+
+    home, health = HomePage(settings), Health(database)
+    app.router.add_get("/", home.show)
+    app.router.add_get("/healthz", health.live)
+    app.router.add_get("/readyz", health.ready)
+    secrets = {
+        Hook.APP: settings.github_webhook_secret,
+        Hook.MARKETPLACE: settings.github_marketplace_webhook_secret,
+    }
+    add_webhooks(
+        app,
+        {
+            hook: DeliveryReceiver(
+                preparer=Preparer(
+                    hook=hook,
+                    secrets=[secret.get_secret_value().encode() for secret in secrets[hook]],
+                    route=functools.partial(route, marketplace=settings.has_marketplace),
+                    is_forwarding=settings.github_forward_url is not None,
+                ),
+                inbox=database.inbox,
+                clock=clock,
+                reader=reader,
+                counter=app[COUNTER],
+                new_arrival=make_id,
+                wake=wake,
+            )
+            for hook in Hook
+        },
+    )
+    return app
