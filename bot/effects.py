@@ -70,7 +70,7 @@ class EffectSender:
         try:
             async with asyncio.TaskGroup() as group:
                 while not self._is_stopping:
-                    self._waker.clear()
+                    self._waker.look()
                     if not await self._begin(group):
                         await self._rest()
         finally:

@@ -1,6 +1,7 @@
 """Waiting for work without a busy loop: until woken, or until it is time."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
@@ -10,8 +11,8 @@ from billing.ports import Clock
 POLL_SECONDS: Final = 1.0
 """Being woken is the rule; looking each second is for what nobody told us of."""
 
-SHORTEST_REST_SECONDS: Final = 0.1
-"""Between two looks when something is due that can't be had, because somebody else is at it."""
+PAUSE_SECONDS: Final = 0.05
+"""Before a look at what became due meanwhile: if it can't be had, because somebody else is at it, this isn't busy."""
 
 
 class Waker:
@@ -25,7 +26,7 @@ class Waker:
         """End the wait, or the next one."""
         self._event.set()
 
-    def clear(self) -> None:
+    def look(self) -> None:
         """Forget the calls so far. Done before looking for work, so that what comes meanwhile is looked for again."""
         self._event.clear()
 
@@ -36,11 +37,18 @@ class Waker:
             Exception: Whatever `next_due` raises.
         """
         while not self._event.is_set():
-            due = await next_due()
-            seconds = POLL_SECONDS if due is None else (due - self._clock.now()).total_seconds()
-            await self.wait(min(max(seconds, SHORTEST_REST_SECONDS), POLL_SECONDS))
-            if seconds < POLL_SECONDS:
+            due, now = await next_due(), self._clock.now()
+            if due is not None and due <= now:
+                await self._pause()
                 return
+            seconds = POLL_SECONDS if due is None else (due - now).total_seconds()
+            await self.wait(min(seconds, POLL_SECONDS))
+
+    async def _pause(self) -> None:
+        """Let whoever has what is due get on with it. In real time, as their work takes real time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await self._event.wait()
 
     async def wait(self, seconds: float = POLL_SECONDS) -> None:
         """Return when woken, or when so much of the clock's time went by."""

@@ -101,7 +101,7 @@ class Worker:
                 renewing = group.create_task(self._renew_leases())
                 async with asyncio.TaskGroup() as partitions:
                     while not self._is_stopping:
-                        self._waker.clear()
+                        self._waker.look()
                         if not await self._begin(partitions):
                             await self._rest()
                 renewing.cancel()
@@ -231,9 +231,6 @@ class Worker:
             repeats=delivery.repeats,
             lease=delivery.lease,
         )
-        if not delivery.body:
-            reason = "the payload is past its retention time"
-            return await self._context.billing.handle(Ignore(reason=reason, cause=cause))
         event = Event(
             event=delivery.event,
             action=delivery.action or None,
