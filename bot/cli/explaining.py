@@ -1,8 +1,10 @@
 """Why a balance is what it is, in words: what billing took apart, told grant by grant and reason by reason."""
 
 import re
+from dataclasses import replace
 from typing import Any, assert_never
 
+from billing.errors import UnknownCustomerError
 from billing.explain import (
     Explanation,
     GrantStory,
@@ -36,14 +38,19 @@ def print_explanation(reference: str, *, as_json: bool) -> None:
 
 
 async def _explain(session: Session, reference: str) -> tuple[CustomerState, Explanation]:
-    """Take a customer's balance apart."""
+    """Take a customer's balance apart, as it stood at one moment beside a server that goes on writing."""
     state = await session.customer(reference)
     reads = session.database.reads
-    grants = await reads.grants(state.account.id, include_closed=True)
+    book = await reads.book(state.account.id)
+    if book is None:
+        raise UnknownCustomerError(reference)
     entries: list[Entry] = []
-    while page := await reads.entries(state.account.id, after_seq=len(entries), limit=PAGE_SIZE):
-        entries.extend(page.entries)
-    return state, explain(state, grants, entries, session.plans, session.clock.now())
+    seq, version = 0, book.account.version
+    while seq < version and (page := await reads.entries(book.account.id, after_seq=seq, limit=PAGE_SIZE)):
+        entries.extend(entry for entry in page.entries if entry.seq <= version)
+        seq = page.entries[-1].seq
+    state = replace(state, account=book.account, grants=tuple(grant for grant in book.grants if grant.remaining))
+    return state, explain(state, book.grants, entries, session.plans, session.clock.now())
 
 
 def explanation_record(state: CustomerState, explanation: Explanation) -> dict[str, Any]:
@@ -68,20 +75,15 @@ def explanation_record(state: CustomerState, explanation: Explanation) -> dict[s
         "next_to_expire": None
         if following is None
         else {"grant": following.grant.number, "amount": following.left, "at": rfc3339(following.grant.expires_at)},
-        "reasons": [
-            {"reason": _kind(reason), "text": reason_in_words(reason)} for reason in explanation.reasons
-        ],
+        "reasons": [{"reason": _kind(reason), "text": reason_in_words(reason)} for reason in explanation.reasons],
     }
 
 
 def explanation_lines(state: CustomerState, explanation: Explanation) -> list[str]:
     """Return an explanation for people."""
-    customer = state.customer
-    lines = [
-        f"{customer.github_login or customer.github_account_id} has {credits_in_words(explanation.available)} to spend,"
-        f" on the plan {explanation.plan.name}.",
-        "",
-    ]
+    who = state.customer.github_login or str(state.customer.github_account_id)
+    balance = credits_in_words(explanation.available)
+    lines = [f"{who} has {balance} to spend, on the plan {explanation.plan.name}.", ""]
     lines += [f"  {story_in_words(story)}" for story in explanation.stories] or ["  Nothing was ever granted."]
     following = _next_to_expire(explanation)
     if following is not None:

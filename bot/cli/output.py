@@ -5,18 +5,15 @@ Data goes to stdout, everything said about it to stderr.
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
 import typer
 
 from billing.values import EPOCH, NEVER
 from bot.cli.failures import CommandError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _COLUMN_GAP: Final = "  "
 
@@ -122,29 +119,13 @@ def _print_plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]], nu
         typer.echo(_COLUMN_GAP.join(aligned).rstrip())
 
 
-class Progress(Protocol):
-    """How far a long piece of work has come."""
-
-    def __call__(self, done: int) -> None:
-        """Note that this many items are done in all."""
-        ...
-
-
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Progress]:
-    """Show a bar on stderr while long work goes on; nothing where stderr is no terminal."""
+def counting(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr how far long work has come, as text; nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
-        yield lambda _done: None
+        yield lambda _text: None
         return
-    from rich.progress import Progress as Bar
-
-    with Bar(console=_console_of_stderr(), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
-def _console_of_stderr() -> "Console":
-    """Return a rich console on stderr."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    with Console(stderr=True).status(what) as status:
+        yield lambda text: status.update(f"{what}: {text}")

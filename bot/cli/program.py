@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from bot.cli import doctor, migrate, setup
+from bot.cli import doctor, migrate, setup, verify
 from bot.cli.alarms import alarms
 from bot.cli.credits import credits_
 from bot.cli.customers import customers
@@ -56,3 +56,4 @@ program.add_typer(credits_, name="credits")
 program.add_typer(deliveries, name="deliveries")
 program.add_typer(effects, name="effects")
 program.add_typer(alarms, name="alarms")
+program.command(epilog=verify.EXAMPLES)(verify.verify)

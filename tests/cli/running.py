@@ -1,6 +1,7 @@
-"""The program as a process of its own: started, answered, and ended."""
+"""The program, in this process where that will do, or as a process of its own: started, answered, and ended."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -8,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+from typer.testing import CliRunner
+
+from bot.cli.program import program
 from tests.arch.tree import ROOT
 
 PATIENCE_SECONDS = 60.0
@@ -21,6 +26,21 @@ class Ended:
     code: int
     stdout: str
     stderr: str
+
+
+def invoke(*arguments: str, settings: Mapping[str, str] | None = None) -> Ended:
+    """Run the program to its end in this process, which takes a hundredth of the time that a new one takes.
+
+    A bug that escapes the program escapes from here.
+    """
+    handlers = list(logging.getLogger().handlers)
+    try:
+        result = CliRunner().invoke(program, arguments, env=settings, prog_name="tallyhook", catch_exceptions=False)
+    finally:
+        # The program's log goes to a stream that is gone now.
+        structlog.reset_defaults()
+        logging.getLogger().handlers[:] = handlers
+    return Ended(code=result.exit_code, stdout=result.stdout, stderr=result.stderr)
 
 
 class Program:

@@ -12,7 +12,7 @@ from bot.settings import descriptions, settings_of
 from bot.settings.model import ServerSettings
 from sandbox.github.keys import process_private_key
 from tests.arch.tree import ROOT
-from tests.cli.running import run
+from tests.cli.running import invoke
 
 SOUND = {
     "PUBLIC_URL": "https://billing.example.com",
@@ -28,8 +28,8 @@ SOUND = {
 }
 
 
-async def test_sound_settings_pass_without_touching_anything(tmp_path: Path) -> None:
-    ended = await run("doctor", "--settings-only", "--json", directory=tmp_path, settings=SOUND)
+def test_sound_settings_pass_without_touching_anything(tmp_path: Path) -> None:
+    ended = invoke("doctor", "--settings-only", "--json", settings=SOUND)
 
     checks = {check["check"]: check for check in json.loads(ended.stdout)}
     assert (ended.code, ended.stderr) == (0, "")
@@ -51,8 +51,8 @@ async def test_sound_settings_pass_without_touching_anything(tmp_path: Path) -> 
         ("GITHUB_APP_ID", "", "is missing"),
     ],
 )
-async def test_a_wrong_one_fails_by_name_and_never_by_value(tmp_path: Path, name: str, value: str, words: str) -> None:
-    ended = await run("doctor", "--settings-only", directory=tmp_path, settings=SOUND | {name: value})
+def test_a_wrong_one_fails_by_name_and_never_by_value(name: str, value: str, words: str) -> None:
+    ended = invoke("doctor", "--settings-only", settings=SOUND | {name: value})
 
     (line,) = [line for line in ended.stdout.splitlines() if line.startswith("failed")]
     assert ended.code == 1
@@ -63,7 +63,7 @@ async def test_a_wrong_one_fails_by_name_and_never_by_value(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("form", ["lines", "secret", "list"])
-async def test_a_file_is_checked_instead_of_the_environment(tmp_path: Path, form: str) -> None:
+def test_a_file_is_checked_instead_of_the_environment(tmp_path: Path, form: str) -> None:
     secret = {
         "kind": "Secret",
         "data": {name: base64.b64encode(value.encode()).decode() for name, value in SOUND.items()},
@@ -75,7 +75,7 @@ async def test_a_file_is_checked_instead_of_the_environment(tmp_path: Path, form
     }[form]
     (tmp_path / "file").write_text(text)
 
-    ended = await run("doctor", "--settings-only", "--file", "file", directory=tmp_path)
+    ended = invoke("doctor", "--settings-only", "--file", "file")
 
     assert ended.code == 0, ended.stdout
 
@@ -88,20 +88,20 @@ async def test_a_file_is_checked_instead_of_the_environment(tmp_path: Path, form
         (("--file", "broken"), 2, "--settings-only"),
     ],
 )
-async def test_a_file_that_cannot_be_checked_is_told(
+def test_a_file_that_cannot_be_checked_is_told(
     tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     (tmp_path / "broken").write_text("{broken")
 
-    ended = await run("doctor", *arguments, directory=tmp_path)
+    ended = invoke("doctor", *arguments)
 
     assert ended.code == code
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-async def test_the_example_file_holds_no_value_that_passes(tmp_path: Path) -> None:
-    ended = await run("doctor", "--settings-only", "--file", str(ROOT / ".env.example"), "--json", directory=tmp_path)
+def test_the_example_file_holds_no_value_that_passes() -> None:
+    ended = invoke("doctor", "--settings-only", "--file", str(ROOT / ".env.example"), "--json")
 
     required = {name for name, field in ServerSettings.model_fields.items() if field.is_required()}
     failed = {check["check"] for check in json.loads(ended.stdout) if check["verdict"] == "failed"}

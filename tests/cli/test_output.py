@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from billing.values import EPOCH, NEVER
-from bot.cli.output import credits_in_words, print_fields, print_table, printable, progress, readable_time, rfc3339
+from bot.cli.output import counting, credits_in_words, print_fields, print_table, printable, readable_time, rfc3339
 
 MOMENT = datetime(2026, 1, 10, 12, 30, 5, 123000, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ def test_credits_are_counted_in_words() -> None:
 
 
 def test_progress_is_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("work", 3) as advance:
-        advance(2)
+    with counting("work") as show:
+        show("2 of 3")
 
     assert capsys.readouterr() == ("", "")

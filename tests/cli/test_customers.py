@@ -1,0 +1,124 @@
+"""`customers list` and `show`: the promised fields, by every kind of reference, on both engines."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Settings
+from tests.cli.running import invoke
+from tests.cli.seeding import ACME
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+WHOLE = {
+    "id",
+    "github_account_id",
+    "github_login",
+    "email",
+    "source",
+    "plan",
+    "subscriptions",
+    "credits",
+    "installations",
+    "stripe_customer_id",
+    "stripe_payment_method_id",
+    "billing_consent_given",
+    "billing_consent_at",
+}
+
+
+def shown(settings: Settings, reference: str) -> dict[str, Any]:
+    ended = invoke("customers", "show", reference, "--json", settings=settings)
+    assert (ended.code, ended.stderr) == (0, "")
+    record: dict[str, Any] = json.loads(ended.stdout)
+    return record
+
+
+def test_show_prints_the_promised_fields(seeded: Settings) -> None:
+    record = shown(seeded, "github:@acme")
+
+    (subscription,) = record["subscriptions"]
+    plan_grant, signup_grant = record["credits"].pop("grants")
+    (installation,) = record["installations"]
+    assert set(record) == WHOLE
+    assert (record["github_account_id"], record["github_login"], record["plan"]) == (ACME.id, "acme", "pro")
+    assert (record["email"], record["stripe_customer_id"], record["stripe_payment_method_id"]) == (None, None, None)
+    assert (record["billing_consent_given"], record["billing_consent_at"]) == (False, None)
+    assert MOMENT.fullmatch(subscription.pop("current_period_end"))
+    assert subscription == {
+        "provider": "github_marketplace",
+        "plan": "pro",
+        "state": "active",
+        "pending_plan": None,
+        "cancel_at_period_end": False,
+        "linked_subscription_id": None,
+    }
+    assert record["credits"] == {
+        "available": plan_grant["remaining"] + signup_grant["remaining"],
+        "held": 0,
+        "debt": 0,
+    }
+    assert MOMENT.fullmatch(plan_grant.pop("expires_at"))
+    assert plan_grant.pop("amount") == plan_grant.pop("remaining") + 3
+    assert plan_grant == {"id": 2, "origin": "plan", "category": "paid", "held": 0}
+    assert signup_grant == {
+        "id": 1,
+        "origin": "signup",
+        "category": "promotional",
+        "amount": 5,
+        "remaining": 5,
+        "held": 0,
+        "expires_at": None,
+    }
+    assert MOMENT.fullmatch(installation.pop("created_at"))
+    assert installation == {"id": 77, "state": "active", "repository_selection": "all"}
+
+
+def test_each_kind_of_reference_finds_the_same_one(seeded_sqlite: Settings) -> None:
+    by_login = shown(seeded_sqlite, "github:@ACME")
+
+    assert shown(seeded_sqlite, f"github:{ACME.id}") == by_login
+    assert shown(seeded_sqlite, str(by_login["id"])) == by_login
+
+
+def test_list_prints_the_newest_first(seeded: Settings) -> None:
+    ended = invoke("customers", "list", "--json", settings=seeded)
+    one = invoke("customers", "list", "--json", "--limit", "1", settings=seeded)
+
+    octocat, acme = json.loads(ended.stdout)
+    assert (octocat["github_login"], octocat["plan"], octocat["source"]) == ("octocat", "trial", "github_installation")
+    assert (acme["github_login"], acme["plan"]) == ("acme", "pro")
+    assert octocat["credits"] == {"available": 5, "held": 0, "debt": 0}
+    assert set(octocat) == {"id", "github_account_id", "github_login", "email", "source", "plan", "credits"}
+    assert json.loads(one.stdout) == [octocat]
+
+
+def test_people_get_the_same_in_words(seeded_sqlite: Settings) -> None:
+    listed = invoke("customers", "list", settings=seeded_sqlite)
+    whole = invoke("customers", "show", "github:@acme", settings=seeded_sqlite)
+
+    assert listed.stdout.splitlines()[0].split() == ["ID", "GITHUB", "ACCOUNT", "LOGIN", "PLAN", "CREDITS", "SOURCE"]
+    assert "github_marketplace: pro, active" in whole.stdout
+    assert "signup" in whole.stdout
+    assert re.search(r"^plan +pro$", whole.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("reference", ["99", "github:1", "github:@nobody", "stripe:cus_1", "someone@example.com"])
+def test_nobody_is_told_with_the_way_out(seeded_sqlite: Settings, reference: str) -> None:
+    ended = invoke("customers", "show", reference, settings=seeded_sqlite)
+
+    assert (ended.code, ended.stdout) == (1, "")
+    assert ended.stderr.splitlines() == [
+        f"error: There is no customer {reference}.",
+        "       See `tallyhook customers list` for those that there are.",
+    ]
+
+
+def test_an_empty_database_has_an_empty_list(settings: Settings) -> None:
+    as_json = invoke("customers", "list", "--json", settings=settings)
+    as_text = invoke("customers", "list", settings=settings)
+
+    assert json.loads(as_json.stdout) == []
+    assert (as_text.code, as_text.stdout, as_text.stderr) == (0, "", "There are no customers yet.\n")
