@@ -113,8 +113,9 @@ class JournalPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountBook:
-    """An account and all its grants, used up ones included, as they stood at the same moment."""
+    """An account, whose it is, and all its grants, used up ones included, as they stood at the same moment."""
 
+    customer_id: CustomerId
     account: CreditAccount
     grants: tuple[Grant, ...]
 
@@ -208,7 +209,11 @@ class Reads:
             if row is None:
                 return None
             grants = connection.execute(ALL_GRANTS, {"account_id": account_id})
-            return AccountBook(account=to_account(row), grants=tuple(to_grant(grant) for grant in grants))
+            return AccountBook(
+                customer_id=CustomerId(row.customer_id),
+                account=to_account(row),
+                grants=tuple(to_grant(grant) for grant in grants),
+            )
 
         return await self._reader.run(read)
 

@@ -1,0 +1,218 @@
+"""Deliveries, customers and entries for the storage's tests, booked by the ledger's own book."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from billing.commands import Cause, Note
+from billing.ledger.book import Book, Terms, Voucher
+from billing.ledger.chain import FIRST_HEAD
+from billing.ledger.entries import Entry
+from billing.ports import Changes, DeliveryEnd, NoteRow, Unit
+from billing.state import CreditAccount, Customer, CustomerState, Installation, Period, Subscription
+from billing.values import (
+    DEFAULT_UNIT,
+    EPOCH,
+    NEVER,
+    AccountId,
+    Category,
+    Credits,
+    CustomerId,
+    DeliveryId,
+    GitHubAccountId,
+    InstallationId,
+    InstallationState,
+    Origin,
+    Provider,
+    SubscriptionState,
+)
+from sandbox.clock import VirtualClock
+from storage.database import Database
+from storage.deliveries import ClaimedDelivery, NewDelivery
+from storage.effects import NewEffect
+
+BODY = zlib.compress(b'{"action": "created"}', 1)
+
+
+def delivery(
+    delivery_id: str,
+    at: datetime,
+    *,
+    account: int = 7,
+    route: str = "github",
+    event: str = "installation",
+    body: bytes = BODY,
+) -> NewDelivery:
+    """A verified delivery about an account."""
+    return NewDelivery(
+        route=route,
+        delivery_id=delivery_id,
+        event=event,
+        action="created",
+        partition=f"github:{account}",
+        body=body,
+        received_at=at,
+    )
+
+
+def effect(dedupe_key: str, at: datetime, *, key: str = "one", topic: str = "forward") -> NewEffect:
+    """Something to be sent."""
+    return NewEffect(topic=topic, key=key, dedupe_key=dedupe_key, payload=b"payload", run_at=at)
+
+
+def cause_of(claimed: ClaimedDelivery) -> Cause:
+    """What led to a command, for a claimed delivery."""
+    return Cause(
+        delivery_id=claimed.id,
+        received_at=claimed.received_at,
+        observation=claimed.observation,
+        repeats=claimed.repeats,
+        lease=claimed.lease,
+    )
+
+
+def done(claimed: ClaimedDelivery) -> DeliveryEnd:
+    """The end of a delivery that was applied."""
+    return DeliveryEnd(cause=cause_of(claimed), state="done")
+
+
+def new_customer(customer_id: int, account_id: int, github_id: int, now: datetime, *, login: str = "") -> CustomerState:
+    """A customer without anything yet."""
+    return CustomerState(
+        customer=Customer(
+            id=CustomerId(customer_id),
+            github_account_id=GitHubAccountId(github_id),
+            github_login=login,
+            github_type="User",
+            source="github_installation",
+            created_at=now,
+        ),
+        account=CreditAccount(
+            id=AccountId(account_id),
+            unit=DEFAULT_UNIT,
+            posted=0,
+            version=0,
+            grants_made=0,
+            next_expiry=NEVER,
+            booked_at=EPOCH,
+            head=FIRST_HEAD,
+        ),
+    )
+
+
+def subscription(now: datetime, *, observation: int = 1, unmapped: int = 0, delivery_id: int = 1) -> Subscription:
+    """A running paid plan."""
+    return Subscription(
+        provider=Provider.GITHUB_MARKETPLACE,
+        plan="pro",
+        state=SubscriptionState.ACTIVE,
+        marketplace_plan_id=1313,
+        unmapped_plan_id=unmapped,
+        unit_count=1,
+        billing_cycle="monthly",
+        next_billing_date=now,
+        anchor_day=now.day,
+        period=Period(starts_at=now, ends_at=NEVER, allowance=60, target=60, granted=60, grants=1),
+        pending_plan="",
+        pending_effective_at=None,
+        cancel_at_period_end=False,
+        observation=observation,
+        started_at=now,
+        confirmed_at=now,
+        missing_since=None,
+        ended_at=None,
+        last_delivery_id=DeliveryId(delivery_id),
+    )
+
+
+def installation(installation_id: int, now: datetime) -> Installation:
+    """The App on all repositories of an account."""
+    return Installation(
+        id=InstallationId(installation_id),
+        state=InstallationState.ACTIVE,
+        repository_selection="all",
+        observation=1,
+        created_at=now,
+    )
+
+
+@dataclass(kw_only=True)
+class Booking:
+    """A customer's state with a book opened on it, to be saved as one change."""
+
+    before: CustomerState | None
+    state: CustomerState
+    now: datetime
+    notes: list[NoteRow] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.book = Book(self.state.account, self.state.grants, self.now)
+
+    def grant(self, amount: int, key: str, *, expires_at: datetime = NEVER) -> Entry:
+        """Give credits."""
+        terms = Terms(
+            origin=Origin.GOODWILL, category=Category.PROMOTIONAL, amount=Credits(amount), expires_at=expires_at
+        )
+        return self.book.grant(terms, self._voucher(key))
+
+    def spend(self, amount: int, key: str) -> Entry:
+        """Use credits."""
+        return self.book.spend(Credits(amount), self._voucher(key))
+
+    def note(self, entry: Entry, text: str) -> None:
+        """Say why."""
+        note = Note(text=text, actor_name="Ada", salt=b"salt")
+        self.notes.append(NoteRow(account_id=entry.account_id, seq=entry.seq, note=note))
+
+    def after(self) -> CustomerState:
+        """The state with everything that was booked."""
+        return replace(self.state, account=self.book.account, grants=self.book.grants)
+
+    def changes(self, *, ends: Sequence[DeliveryEnd] = ()) -> Changes:
+        """All of it, to be saved."""
+        return Changes(
+            states=[(self.before, self.after())],
+            entries=list(self.book.entries),
+            notes=self.notes,
+            deliveries=list(ends),
+        )
+
+    def _voucher(self, key: str) -> Voucher:
+        return Voucher(key=key, actor="operator", occurred_at=self.now)
+
+
+async def provision(
+    database: Database, clock: VirtualClock, github_id: int = 7, *, credits_: int = 0, login: str = ""
+) -> CustomerState:
+    """Store a new customer, with a grant if wished; its state as it is loaded."""
+
+    def work(unit: Unit) -> CustomerId:
+        customer_id, account_id = unit.new_ids(2)
+        fresh = new_customer(customer_id, account_id, github_id, clock.now(), login=login)
+        booking = Booking(before=None, state=fresh, now=clock.now())
+        if credits_:
+            booking.grant(credits_, f"first:{github_id}")
+        unit.save(booking.changes(), clock.now())
+        return CustomerId(customer_id)
+
+    return await load(database, await database.store.transact(work))
+
+
+async def load(database: Database, customer_id: CustomerId) -> CustomerState:
+    """The state of a customer as a transaction sees it."""
+    locked = await database.store.transact(lambda unit: unit.lock([customer_id], []))
+    return locked.by_id[customer_id]
+
+
+async def spend(database: Database, clock: VirtualClock, customer_id: CustomerId, amount: int, key: str) -> Entry:
+    """Use a customer's credits in a transaction."""
+
+    def work(unit: Unit) -> Entry:
+        state = unit.lock([customer_id], []).by_id[customer_id]
+        booking = Booking(before=state, state=state, now=clock.now())
+        entry = booking.spend(amount, key)
+        unit.save(booking.changes(), clock.now())
+        return entry
+
+    return await database.store.transact(work)
