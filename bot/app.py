@@ -28,7 +28,8 @@ from storage.database import Database
 
 SETTINGS: Final = web.AppKey("settings", ServerSettings)
 DATABASE: Final = web.AppKey("database", Database)
-BUDGET: Final = web.AppKey("budget", MemoryBudget)
+CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")
+READER: Final = web.AppKey("reader", BodyReader)
 COUNTER: Final = web.AppKey("counter", DeliveryCounter)
 IN_FLIGHT: Final = web.AppKey("in_flight", InFlight)
 BACKGROUND: Final = web.AppKey("background", BackgroundTasks)
@@ -63,70 +64,72 @@ def create_app(
         reader: reads bodies; with GitHub's limits if absent.
         make_id: where request ids and arrivals' ids come from.
     """
+    is_https = urlsplit(settings.public_url).scheme == "https"
     in_flight = InFlight()
     app = web.Application(
-        middlewares=[
-            edge_middleware(
-                in_flight=in_flight,
-                is_https=urlsplit(settings.public_url).scheme == "https",
-                new_request_id=make_id,
-            )
-        ]
+        middlewares=[edge_middleware(in_flight=in_flight, is_https=is_https, new_request_id=make_id)]
     )
     app[SETTINGS] = settings
+    app[CLOCK] = clock
     app[DATABASE] = database
-    app[COUNTER] = DeliveryCounter()
     app[IN_FLIGHT] = in_flight
-    reader = reader or BodyReader(budget=MemoryBudget())
-    app[BUDGET] = reader.budget
-
-    async def open_database(_app: web.Application) -> AsyncIterator[None]:
-        async with opened(database):
-            yield
-
-    async def run_background(app: web.Application) -> AsyncIterator[None]:
-        if not has_worker:
-            app[BACKGROUND] = BackgroundTasks([])
-            yield
-            return
-        async with working(settings=settings, clock=clock, database=database, plans=plans, chance=chance) as tasks:
-            app[BACKGROUND] = tasks
-            yield
-
-    def wake() -> None:
-        if BACKGROUND in app:
-            app[BACKGROUND].wake()
-
+    app[READER] = reader or BodyReader(budget=MemoryBudget())
+    app[COUNTER] = DeliveryCounter()
     # In this order when it starts, in the other when it stops: the worker ends before its database closes.
-    app.cleanup_ctx.extend([open_database, run_background])
-    database.on_foreign_work(wake)
+    app.cleanup_ctx.append(_open_database)
+    if has_worker:
+        app.cleanup_ctx.append(functools.partial(_work, plans, chance))
+    else:
+        app[BACKGROUND] = BackgroundTasks([])
+    _add_routes(app, make_id)
+    return app
 
-    home, health = HomePage(settings), Health(database)
+
+async def _open_database(app: web.Application) -> AsyncIterator[None]:
+    app[DATABASE].on_foreign_work(functools.partial(_wake, app))
+    async with opened(app[DATABASE]):
+        yield
+
+
+async def _work(plans: PlanCatalog, chance: random.Random, app: web.Application) -> AsyncIterator[None]:
+    async with working(
+        settings=app[SETTINGS], clock=app[CLOCK], database=app[DATABASE], plans=plans, chance=chance
+    ) as tasks:
+        app[BACKGROUND] = tasks
+        yield
+
+
+def _wake(app: web.Application) -> None:
+    # The database may tell of work before there is a worker; that one looks for itself when it starts.
+    if BACKGROUND in app:
+        app[BACKGROUND].wake()
+
+
+def _add_routes(app: web.Application, make_id: Callable[[], str]) -> None:
+    home, health = HomePage(app[SETTINGS]), Health(app[DATABASE])
     app.router.add_get("/", home.show)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
+    add_webhooks(app, {hook: _receiver(app, hook, make_id) for hook in Hook})
+
+
+def _receiver(app: web.Application, hook: Hook, make_id: Callable[[], str]) -> DeliveryReceiver:
+    settings = app[SETTINGS]
     secrets = {
         Hook.APP: settings.github_webhook_secret,
         Hook.MARKETPLACE: settings.github_marketplace_webhook_secret,
     }
-    add_webhooks(
-        app,
-        {
-            hook: DeliveryReceiver(
-                preparer=Preparer(
-                    hook=hook,
-                    secrets=[secret.get_secret_value().encode() for secret in secrets[hook]],
-                    route=functools.partial(route, marketplace=settings.has_marketplace),
-                    is_forwarding=settings.github_forward_url is not None,
-                ),
-                inbox=database.inbox,
-                clock=clock,
-                reader=reader,
-                counter=app[COUNTER],
-                new_arrival=make_id,
-                wake=wake,
-            )
-            for hook in Hook
-        },
+    return DeliveryReceiver(
+        preparer=Preparer(
+            hook=hook,
+            secrets=[secret.get_secret_value().encode() for secret in secrets[hook]],
+            route=functools.partial(route, marketplace=settings.has_marketplace),
+            is_forwarding=settings.github_forward_url is not None,
+        ),
+        inbox=app[DATABASE].inbox,
+        clock=app[CLOCK],
+        reader=app[READER],
+        counter=app[COUNTER],
+        new_arrival=make_id,
+        wake=functools.partial(_wake, app),
     )
-    return app
