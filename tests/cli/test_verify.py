@@ -1,0 +1,135 @@
+"""`verify`: a whole ledger passes, and the first offence in a broken one is told, on both engines."""
+
+import asyncio
+import json
+
+import pytest
+from sqlalchemy import Connection, text
+
+from bot.cli.verifying import Report, Verification
+from sandbox.clock import VirtualClock
+from storage.database import Database
+from storage.engines import is_sqlite, parse_url, postgres_writer, sqlite_writer
+from tests.cli.conftest import Settings
+from tests.cli.running import invoke
+from tests.cli.seeding import ACME, Seeding, user
+
+
+def tamper(url: str, *statements: str) -> None:
+    """Change the ledger behind the program's back, past the triggers that would refuse it."""
+
+    def change(connection: Connection) -> None:
+        if connection.dialect.name == "sqlite":
+            for name in (
+                connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+            ):
+                connection.execute(text(f'DROP TRIGGER "{name}"'))
+        else:
+            connection.execute(text("SET session_replication_role = replica"))
+        for statement in statements:
+            assert connection.execute(text(statement)).rowcount > 0
+
+    async def change_postgres() -> None:
+        engine = postgres_writer(parse_url(url))
+        async with engine.begin() as connection:
+            await connection.run_sync(change)
+        await engine.dispose()
+
+    if is_sqlite(parse_url(url)):
+        engine = sqlite_writer(parse_url(url))
+        with engine.begin() as connection:
+            change(connection)
+        engine.dispose()
+    else:
+        asyncio.run(change_postgres())
+
+
+def test_a_whole_ledger_passes(seeded: Settings) -> None:
+    as_json = invoke("verify", "--json", settings=seeded)
+    words = invoke("verify", settings=seeded)
+
+    assert (as_json.code, words.code) == (0, 0)
+    assert json.loads(as_json.stdout) == {"accounts": 2, "entries": 4, "offence": None}
+    assert words.stdout == "2 accounts with 4 entries: everything holds.\n"
+
+
+OF_ACME = "(SELECT a.id FROM credit_accounts a JOIN customers c ON c.id = a.customer_id WHERE c.github_login = 'acme')"
+
+
+@pytest.mark.parametrize(
+    ("statement", "entry", "problem"),
+    [
+        (f"UPDATE credit_transactions SET actor = 'x' WHERE seq = 3 AND account_id = {OF_ACME}", 3, "was changed"),
+        (f"UPDATE credit_moves SET amount = 2 WHERE seq = 3 AND account_id = {OF_ACME}", 3, "was changed"),
+        (f"UPDATE credit_accounts SET posted = posted + 1 WHERE id = {OF_ACME}", None, "posted"),
+        (
+            f"UPDATE credit_grants SET remaining = remaining - 1 WHERE number = 1 AND account_id = {OF_ACME}",
+            None,
+            "grant 1 has 4 of 5 left",
+        ),
+        (f"UPDATE credit_accounts SET version = 2 WHERE id = {OF_ACME}", None, "head"),
+    ],
+)
+def test_the_first_offence_is_told(seeded: Settings, statement: str, entry: int | None, problem: str) -> None:
+    tamper(seeded["DATABASE_URL"], statement)
+
+    as_json = invoke("verify", "--json", settings=seeded)
+    words = invoke("verify", settings=seeded)
+
+    customer = json.loads(invoke("customers", "show", "github:@acme", "--json", settings=seeded).stdout)["id"]
+    offence = json.loads(as_json.stdout)["offence"]
+    assert (as_json.code, words.code) == (1, 1)
+    assert (offence["customer_id"], offence["entry"]) == (customer, entry)
+    assert problem in offence["problem"]
+    assert f"Broken: customer {customer}," in words.stdout
+
+
+def test_a_cut_off_entry_is_missed(seeded_sqlite: Settings) -> None:
+    tamper(
+        seeded_sqlite["DATABASE_URL"],
+        "DELETE FROM credit_moves WHERE seq = 3",
+        "DELETE FROM credit_transactions WHERE seq = 3",
+    )
+
+    offence = json.loads(invoke("verify", "--json", settings=seeded_sqlite).stdout)["offence"]
+
+    assert "has 3 entries by its head, 2 in fact" in offence["problem"]
+
+
+async def test_entries_that_are_written_meanwhile_are_no_offence(database: Database, clock: VirtualClock) -> None:
+    seeding = Seeding(database, clock)
+    await seeding.install(ACME)
+    for number in range(3):
+        await seeding.install(user(number + 1, f"u{number}"), installation_id=number + 1)
+    seen: list[int] = []
+    spends: list[asyncio.Task[None]] = []
+
+    async with asyncio.TaskGroup() as tasks:
+
+        def spend_meanwhile(report: Report) -> None:
+            seen.append(report.entries)
+            spends.append(tasks.create_task(seeding.spend(ACME, 1)))
+
+        report = await Verification(database.reads, on_progress=spend_meanwhile).run()
+
+    assert report.offence is None
+    assert (report.accounts, len(spends)) == (4, 4)
+    assert seen == sorted(seen)
+
+
+def test_an_entry_beyond_the_head_is_an_offence(seeded_sqlite: Settings) -> None:
+    # Everything of the account is wound back to its first entry but the journal.
+    tamper(
+        seeded_sqlite["DATABASE_URL"],
+        f"""UPDATE credit_accounts SET version = 1, posted = 5, grants_made = 1,
+        head = (SELECT hash FROM credit_transactions t WHERE t.account_id = credit_accounts.id AND t.seq = 1),
+        booked_at = (SELECT recorded_at FROM credit_transactions t
+                     WHERE t.account_id = credit_accounts.id AND t.seq = 1),
+        next_expiry = (SELECT expires_at FROM credit_grants g WHERE g.account_id = credit_accounts.id AND g.number = 1)
+        WHERE id = {OF_ACME}""",
+        f"DELETE FROM credit_grants WHERE number = 2 AND account_id = {OF_ACME}",
+    )
+
+    offence = json.loads(invoke("verify", "--json", settings=seeded_sqlite).stdout)["offence"]
+
+    assert (offence["entry"], offence["problem"]) == (2, "lies beyond the account's head")
