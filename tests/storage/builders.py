@@ -216,3 +216,9 @@ async def spend(database: Database, clock: VirtualClock, customer_id: CustomerId
         return entry
 
     return await database.store.transact(work)
+
+
+async def finish(database: Database, clock: VirtualClock, *claimed: ClaimedDelivery) -> None:
+    """End deliveries as applied, in one transaction."""
+    changes = Changes(deliveries=[done(one) for one in claimed])
+    await database.store.transact(lambda unit: unit.save(changes, clock.now()))
