@@ -50,15 +50,18 @@ def headers_of(
     )
 
 
+MARKER = "only-in-a-body-4711"
+"""Stands in every payload, so that a body is known wherever it turns up."""
+
 INSTALLATION = {
     "action": "created",
     "installation": {"id": 2, "account": {"login": "octo-org", "id": 6811672, "type": "Organization"}},
-    "sender": {"login": "octocat", "id": 583231, "type": "User", "email": "octocat@example.com"},
+    "sender": {"login": "octocat", "id": 583231, "type": "User", "email": "octocat@example.com", "bio": MARKER},
 }
 PURCHASE = {
     "action": "purchased",
     "effective_date": "2026-11-22T00:00:00+00:00",
-    "sender": {"login": "octocat", "id": 583231, "type": "User", "email": "octocat@example.com"},
+    "sender": {"login": "octocat", "id": 583231, "type": "User", "email": "octocat@example.com", "bio": MARKER},
     "marketplace_purchase": {
         "account": {
             "type": "Organization",

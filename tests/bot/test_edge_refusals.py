@@ -9,6 +9,8 @@ from tests.bot.hostile import TARGETS, Case, Target, good, hostile_cases
 from tests.bot.serving import Served, serving
 from tests.bot.wire import Answer, Wire, request_of
 
+pytestmark = pytest.mark.usefixtures("clean_log")
+
 # Enough for loopback on a busy machine; what is too slow stays so for ever.
 DEADLINE_SECONDS = 1.0
 
