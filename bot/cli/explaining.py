@@ -110,10 +110,10 @@ def story_in_words(story: GrantStory) -> str:
     until = readable_time(story.grant.expires_at, never="never")
     expiry = f", expires {until}" if story.left and story.grant.expires_at != NEVER else ""
     when = readable_time(story.grant.effective_at)
-    return f"grant {story.grant.number}, {when}: {_origin_in_words(story.grant)}: {', '.join(parts)}{expiry}"
+    return f"grant {story.grant.number}, {when}: {origin_in_words(story.grant)}: {', '.join(parts)}{expiry}"
 
 
-def _origin_in_words(grant: Grant) -> str:
+def origin_in_words(grant: Grant) -> str:
     """Tell why a grant was made."""
     amount = credits_in_words(grant.amount)
     match grant.origin:

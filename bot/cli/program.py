@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from bot.cli import doctor, migrate, setup, verify
+from bot.cli import doctor, migrate, serve, setup, verify
 from bot.cli.alarms import alarms
 from bot.cli.credits import credits_
 from bot.cli.customers import customers
@@ -15,6 +15,8 @@ from bot.cli.effects import effects
 from bot.cli.failures import explained
 from bot.cli.options import HELP_NAMES, examples
 from bot.cli.output import tell_failure
+from bot.cli.sandbox_options import EXAMPLES as SANDBOX_EXAMPLES
+from bot.cli.sandbox_options import sandbox
 
 
 class Program(TyperGroup):
@@ -48,6 +50,9 @@ program: Final = typer.Typer(
     rich_markup_mode=None,
     context_settings=HELP_NAMES,
 )
+program.command(epilog=SANDBOX_EXAMPLES)(sandbox)
+program.command(epilog=serve.SERVE_EXAMPLES)(serve.serve)
+program.command(epilog=serve.WORK_EXAMPLES)(serve.work)
 program.command(epilog=setup.EXAMPLES)(setup.setup)
 program.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 program.command(epilog=migrate.EXAMPLES)(migrate.migrate)
