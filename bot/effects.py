@@ -34,7 +34,7 @@ class EffectSender:
     """Sends what is due until it is stopped. Effects of one key go out in their order, others side by side.
 
     Args:
-        senders: Who sends, by topic.
+        senders: Who sends, by topic. What has no sender any more, because its setting is gone, ends as ignored.
         chance: Where the jitter of retries comes from.
         at_once: How many are sent at the same time.
     """
@@ -126,8 +126,9 @@ class EffectSender:
         if effect.attempts > self._policy.attempts:
             await self._bury(effect, "every attempt ended without a result: the process may have died of it")
             return
+        send = self._senders.get(effect.topic, _send_nothing)
         try:
-            reason = await self._senders[effect.topic](effect)
+            reason = await send(effect)
         except TEMPORARY as error:
             await self._put_off(effect, error)
         except FINAL as error:
@@ -160,3 +161,8 @@ class EffectSender:
         """Give the effect up, with an alarm; it can be sent again by command."""
         log.error("effect_dead", attempts=effect.attempts, reason=reason)
         await self._outbox.bury(effect, error=reason[:LONGEST_ERROR])
+
+
+async def _send_nothing(effect: ClaimedEffect) -> str:
+    """Stand in for a sender that isn't set up."""
+    return f"nothing sends {effect.topic}: the setting that says where to is gone"

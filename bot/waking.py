@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from billing.ports import Clock
@@ -41,8 +41,8 @@ class Waker:
             if due is not None and due <= now:
                 await self._pause()
                 return
-            seconds = POLL_SECONDS if due is None else (due - now).total_seconds()
-            await self.wait(min(seconds, POLL_SECONDS))
+            next_look = now + timedelta(seconds=POLL_SECONDS)
+            await self._wait_until(next_look if due is None else min(due, next_look))
 
     async def _pause(self) -> None:
         """Let whoever has what is due get on with it. In real time, as their work takes real time."""
@@ -52,9 +52,16 @@ class Waker:
 
     async def wait(self, seconds: float = POLL_SECONDS) -> None:
         """Return when woken, or when so much of the clock's time went by."""
+        await self._wait_until(self._clock.now() + timedelta(seconds=seconds))
+
+    async def _wait_until(self, moment: datetime) -> None:
         async with asyncio.TaskGroup() as group:
             called = group.create_task(self._event.wait())
-            slept = group.create_task(self._clock.sleep(seconds))
+            slept = group.create_task(self._sleep_until(moment))
             await asyncio.wait({called, slept}, return_when=asyncio.FIRST_COMPLETED)
             called.cancel()
             slept.cancel()
+
+    async def _sleep_until(self, moment: datetime) -> None:
+        """Sleep by what is left now: a clock that can be moved may have been, before this began."""
+        await self._clock.sleep((moment - self._clock.now()).total_seconds())
