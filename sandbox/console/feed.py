@@ -1,0 +1,118 @@
+"""Keeps open pages up to date: looks for changes while somebody watches, and hands out what changed."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from sandbox.background import Background
+from sandbox.console.view import Painter
+from sandbox.github.world import World
+from sandbox.inspector import Inspector
+
+LOOK_SECONDS = 0.5
+"""How often the product is asked whether anything changed, while a page is open."""
+PAUSE_SECONDS = 0.1
+"""The least time between two looks, however much happens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What an open page is told.
+
+    Attributes:
+        now: The clock's time in milliseconds since 1970, UTC.
+        running: Whether the clock runs by itself.
+        regions: The regions that changed, each by the id of the element it fills.
+    """
+
+    now: int
+    running: bool
+    regions: dict[str, str]
+
+
+class Feed:
+    """The page's regions, drawn once for all who watch.
+
+    Args:
+        world: The pretended GitHub, which says by itself when it changes.
+        inspector: The product, which is asked.
+        painter: Draws the regions.
+    """
+
+    def __init__(self, world: World, inspector: Inspector, painter: Painter) -> None:
+        """Start with nothing drawn."""
+        self._world = world
+        self._inspector = inspector
+        self._painter = painter
+        self._regions: dict[str, str] = {}
+        self._drawings = 0
+        self._jumps = 0
+        self._watchers = 0
+        self._closed = False
+        self._drawn = asyncio.Condition()
+        self._hint = asyncio.Event()
+        self._background = Background()
+
+    def start(self) -> None:
+        """Begin to look for changes."""
+        self._world.state.on_change(self._hint.set)
+        self._world.clock.on_jump(self._note_jump)
+        self._background.start(self._look(), name="console-feed")
+
+    async def close(self) -> None:
+        """Stop; whoever watches is told that there will be no more."""
+        self._closed = True
+        await self._background.close()
+
+    async def updates(self) -> AsyncGenerator[Update, None]:
+        """Yield what changed since the last time, at first everything, until the feed is closed."""
+        self._watchers += 1
+        self._hint.set()
+        seen: dict[str, str] = {}
+        drawing = 0
+        try:
+            while True:
+                async with self._drawn:
+                    while drawing == self._drawings and not self._closed:
+                        self._background.check()
+                        await self._drawn.wait()
+                if self._closed:
+                    return
+                drawing = self._drawings
+                news = {name: text for name, text in self._regions.items() if seen.get(name) != text}
+                seen |= news
+                clock = self._world.clock
+                yield Update(now=int(clock.now().timestamp() * 1000), running=not clock.frozen, regions=news)
+        finally:
+            self._watchers -= 1
+
+    async def _look(self) -> None:
+        """Draw the regions anew whenever something changed, as long as somebody watches."""
+        known: tuple[int, int, int] | None = None
+        try:
+            while True:
+                self._hint.clear()
+                if self._watchers:
+                    now = (self._world.state.version, self._jumps, await self._inspector.version())
+                    if now != known:
+                        known = now
+                        self._regions = self._painter.regions(await self._inspector.snapshot())
+                        self._drawings += 1
+                        await self._tell()
+                await asyncio.sleep(PAUSE_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._hint.wait(), LOOK_SECONDS if self._watchers else None)
+        finally:
+            # Whoever waits finds out that nothing will come any more.
+            await self._tell()
+
+    def _note_jump(self) -> None:
+        """Take note that the clock was moved."""
+        self._jumps += 1
+        self._hint.set()
+
+    async def _tell(self) -> None:
+        """Wake whoever watches."""
+        async with self._drawn:
+            self._drawn.notify_all()

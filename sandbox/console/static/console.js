@@ -1,0 +1,115 @@
+// Keeps the console page up to date and sends what its buttons say. No library, nothing from elsewhere.
+"use strict";
+
+const notice = document.getElementById("notice");
+const trouble = document.getElementById("trouble");
+const working = new Set(); // ids of buttons whose request is under way
+let clock = null; // the sandbox's time when it was last told, and the page's own at that moment
+
+function say(element, text) {
+  element.textContent = text;
+  element.classList.toggle("shown", text !== "");
+}
+
+function fields(region) {
+  return region.querySelectorAll("select, input");
+}
+
+// Replaces a region without taking away the focus or what was chosen in it.
+function replace(region, html) {
+  const chosen = new Map(Array.from(fields(region), (field) => [field.id, field.value]));
+  const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
+  region.innerHTML = html; // the server's templates escape every value
+  for (const field of fields(region)) {
+    const value = chosen.get(field.id);
+    if (Array.from(field.options ?? []).some((option) => option.value === value)) field.value = value;
+  }
+  for (const id of working) markWorking(id);
+  if (focused !== "") document.getElementById(focused)?.focus();
+}
+
+function markWorking(id) {
+  const button = document.getElementById(id);
+  if (button === null) return;
+  button.disabled = true;
+  button.setAttribute("aria-busy", "true");
+}
+
+function markDone(id) {
+  working.delete(id);
+  const button = document.getElementById(id);
+  if (button === null) return;
+  button.disabled = false;
+  button.removeAttribute("aria-busy");
+}
+
+function request(button) {
+  const told = button.dataset;
+  if (told.seconds !== undefined) return ["clock", { seconds: Number(told.seconds) }];
+  if (told.to !== undefined) return ["clock", { to: told.to }];
+  const body = { account: Number(told.account) };
+  if (told.planFrom !== undefined) body.plan = Number(document.getElementById(told.planFrom).value);
+  return [`act/${told.act}`, body];
+}
+
+async function send(button) {
+  const [path, body] = request(button);
+  const id = button.id;
+  const hadFocus = document.activeElement === button;
+  working.add(id);
+  markWorking(id);
+  say(trouble, "");
+  try {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const kind = answer.headers.get("Content-Type") ?? "";
+    const message = kind.startsWith("application/json") ? (await answer.json()).message : await answer.text();
+    say(answer.ok ? notice : trouble, message);
+    if (!answer.ok) say(notice, "");
+  } catch {
+    say(trouble, "The sandbox doesn't answer. Is it still running?");
+  } finally {
+    markDone(id);
+    // A disabled button loses the focus; give it back unless the reader has moved on.
+    if (hadFocus && document.activeElement === document.body) document.getElementById(id)?.focus();
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-act], button[data-seconds], button[data-to]");
+  if (button !== null && !button.disabled) send(button);
+});
+
+function showTime() {
+  const element = document.getElementById("now");
+  if (element === null || clock === null) return;
+  const now = clock.running ? clock.now + (performance.now() - clock.told) : clock.now;
+  const text = new Date(now).toISOString();
+  element.dateTime = text;
+  element.textContent = `${text.slice(0, 10)} ${text.slice(11, 19)}`;
+}
+setInterval(showTime, 1000);
+
+const stream = new EventSource("events");
+let lost = false;
+stream.onmessage = (event) => {
+  const update = JSON.parse(event.data);
+  for (const [name, html] of Object.entries(update.regions)) {
+    const region = document.getElementById(name);
+    if (region === null) return location.reload(); // an account was added: the page has a new part
+    if (region.innerHTML !== html) replace(region, html);
+  }
+  clock = { now: update.now, running: update.running, told: performance.now() };
+  showTime();
+  if (lost) say(trouble, "");
+  lost = false;
+  document.documentElement.dataset.live = "yes";
+};
+stream.onerror = () => {
+  lost = true;
+  delete document.documentElement.dataset.live;
+  say(trouble, "The connection to the sandbox is lost. Trying again …");
+};

@@ -1,0 +1,311 @@
+"""The console page without a browser: what it serves, what its actions do, what it tells open pages."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from sandbox.clock import VirtualClock
+from sandbox.console.server import create_console, ready_accounts
+from sandbox.console.view import account_card, describe_price, ordinal, shown_accounts
+from sandbox.github.server import GitHubStandIn
+from sandbox.inspector import CustomerView, Snapshot
+from tests.sandbox.conftest import Target
+from tests.sandbox.inspecting import HeldSnapshot, busy_snapshot, customer
+
+
+@dataclass(slots=True)
+class Console:
+    """A served console and a client of it."""
+
+    url: str
+    inspector: HeldSnapshot
+    session: aiohttp.ClientSession
+
+    async def post(self, path: str, body: Any) -> tuple[int, str]:
+        async with self.session.post(f"{self.url}/{path}", json=body) as answer:
+            return answer.status, (await answer.json())["message"]
+
+    async def page(self) -> str:
+        async with self.session.get(self.url) as answer:
+            return await answer.text()
+
+
+@pytest.fixture
+def inspector() -> HeldSnapshot:
+    """A product that has nothing to show yet."""
+    return HeldSnapshot(Snapshot())
+
+
+@pytest.fixture
+async def console(github: GitHubStandIn, inspector: HeldSnapshot) -> AsyncIterator[Console]:
+    """The console on a free port."""
+    runner = web.AppRunner(create_console(github, inspector, github.clock))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession() as session:
+        yield Console(f"http://127.0.0.1:{runner.addresses[0][1]}", inspector, session)
+    await runner.cleanup()
+
+
+async def updates(answer: aiohttp.ClientResponse) -> AsyncIterator[Any]:
+    """Yield what a stream says."""
+    async for line in answer.content:
+        if line.startswith(b"data: "):
+            yield json.loads(line.removeprefix(b"data: "))
+
+
+async def test_two_users_and_two_organizations_are_ready(console: Console, github: GitHubStandIn) -> None:
+    accounts = ready_accounts(github)
+    assert [(account.login, account.type) for account in accounts] == [
+        ("ada", "User"),
+        ("grace", "User"),
+        ("acme", "Organization"),
+        ("initech", "Organization"),
+    ]
+    assert len({account.billing_day for account in accounts}) == 4
+    assert shown_accounts(github) == accounts
+    page = await console.page()
+    for account in accounts:
+        assert f">{account.login}</h2>" in page
+
+
+async def test_every_action_says_what_it_did(console: Console, github: GitHubStandIn, target: Target) -> None:
+    ada = ready_accounts(github)[0]
+    said = [
+        await console.post(f"act/{name}", {"account": ada.id, **more})
+        for name, more in (
+            ("install", {}),
+            ("suspend", {}),
+            ("unsuspend", {}),
+            ("buy", {"plan": 1313}),
+            ("fail_payment", {}),
+            ("restore_payment", {}),
+            ("change", {"plan": 1111}),
+            ("withdraw_change", {}),
+            ("cancel", {}),
+            ("uninstall", {}),
+        )
+    ]
+    assert {status for status, _ in said} == {200}
+    assert said[3][1] == "ada has bought Pro."
+    assert said[6][1] == "ada has asked for Free."
+    assert all("ada" in words for _, words in said)
+    await github.settle()
+    assert len(target.received) == 8
+
+
+async def test_what_cannot_be_done_is_said_in_words(console: Console) -> None:
+    assert await console.post("act/uninstall", {"account": "ada"}) == (
+        409,
+        "That can't be done: the App isn't installed there.",
+    )
+    status, words = await console.post("clock", {"to": "1999-01-01T00:00:00Z"})
+    assert (status, words) == (409, "That can't be done: a clock never goes backwards.")
+    async with console.session.post(f"{console.url}/act/steal", json={}) as answer:
+        assert answer.status == 404
+    async with console.session.post(f"{console.url}/act/buy", json={"account": "ada", "price": 0}) as answer:
+        assert answer.status == 422
+    async with console.session.get(f"{console.url}/static/server.py") as answer:
+        assert answer.status == 404
+
+
+async def test_the_clock_is_moved(console: Console, clock: VirtualClock, github: GitHubStandIn) -> None:
+    assert await console.post("clock", {"seconds": 86400}) == (200, "It is now 11 Jan 2026, 12:00 UTC.")
+    github.buy("grace", "Pro")
+    assert 'data-to="2026-01-15T00:00:00+00:00"' in await console.page()
+    assert (await console.post("clock", {"to": "2026-01-15T00:00:00Z"}))[0] == 200
+    assert clock.now() == datetime(2026, 1, 15, tzinfo=UTC)
+
+
+async def test_nothing_comes_from_elsewhere(console: Console) -> None:
+    async with console.session.get(console.url) as answer:
+        page = await answer.text()
+        policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert re.findall(r'(?:src|href)="([^"#]*)"', page) == [
+        "static/icon.svg",
+        "static/console.css",
+        "static/console.js",
+        "static/icon.svg",
+    ]
+    assert "<style" not in page
+    assert " style=" not in page
+    assert not re.search(r"\son[a-z]+=", page)
+    for name, kind in (("console.css", "text/css"), ("console.js", "text/javascript"), ("icon.svg", "image/svg+xml")):
+        async with console.session.get(f"{console.url}/static/{name}") as answer:
+            text = await answer.text()
+            assert (answer.status, answer.content_type) == (200, kind)
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "https://" not in text
+            assert "@import" not in text
+
+
+async def test_other_sites_cannot_press_its_buttons(console: Console, github: GitHubStandIn) -> None:
+    url = f"{console.url}/act/install"
+    async with console.session.post(url, data={"account": "ada"}) as answer:
+        assert answer.status == 415
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    async with console.session.post(url, json={"account": "ada"}, headers={"Origin": "http://evil.example"}) as answer:
+        assert answer.status == 403
+    async with console.session.get(console.url, headers={"Host": "rebound.example"}) as answer:
+        assert answer.status == 421
+    assert github.state.live_installations() == []
+
+
+async def test_values_are_escaped(console: Console, github: GitHubStandIn, clock: VirtualClock) -> None:
+    ada = ready_accounts(github)[0]
+    console.inspector.show(
+        Snapshot(customers=(customer(ada.id, "ada", now=clock.now(), note="<script>alert(1)</script>"),))
+    )
+    page = await console.page()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+async def test_an_open_page_hears_of_changes_on_both_sides(
+    console: Console, github: GitHubStandIn, clock: VirtualClock
+) -> None:
+    ada = ready_accounts(github)[0]
+    async with asyncio.timeout(60), console.session.get(f"{console.url}/events") as answer:
+        assert answer.content_type == "text/event-stream"
+        assert "default-src" in answer.headers["Content-Security-Policy"]
+        stream = updates(answer)
+        first = await anext(stream)
+        assert {"clock", "deliveries", "effects", "alarms", f"ledger-{ada.id}"} < set(first["regions"])
+        assert (first["now"], first["running"]) == (int(clock.now().timestamp() * 1000), False)
+        github.install(ada)
+        second = await anext(stream)
+        assert set(second["regions"]) == {f"github-{ada.id}"}
+        assert ">Uninstall<" in second["regions"][f"github-{ada.id}"]
+        console.inspector.show(busy_snapshot((customer(ada.id, "ada", now=clock.now()),), now=clock.now()))
+        third = await anext(stream)
+        while "deliveries" not in third["regions"]:
+            third = await anext(stream)
+        assert ">48<" in third["regions"][f"customer-{ada.id}"]
+        assert "GitHub answered 502" in third["regions"]["deliveries"]
+        assert "unknown plan" in third["regions"]["alarms"]
+        clock.advance(hours=1)
+        fourth = await anext(stream)
+        assert fourth["now"] - first["now"] == 3_600_000
+
+
+async def test_nobody_is_asked_while_nobody_looks(console: Console, github: GitHubStandIn) -> None:
+    async with console.session.get(f"{console.url}/events") as answer:
+        await anext(updates(answer))
+    for _ in range(100):
+        await console.page()
+        github.state.changed()
+    asked = console.inspector.looks
+    for _ in range(100):
+        await console.page()
+        github.state.changed()
+    assert console.inspector.looks <= asked + 1
+
+
+async def test_a_page_opened_later_sees_what_is(console: Console, github: GitHubStandIn) -> None:
+    async with asyncio.timeout(60):
+        async with console.session.get(f"{console.url}/events") as answer:
+            await anext(updates(answer))
+        github.install("ada")
+        async with console.session.get(f"{console.url}/events") as answer:
+            stream = updates(answer)
+            while True:
+                update = await anext(stream)
+                if ">Uninstall<" in "".join(update["regions"].values()):
+                    break
+
+
+async def test_a_failing_product_ends_the_stream_instead_of_freezing_the_page(
+    github: GitHubStandIn, inspector: HeldSnapshot
+) -> None:
+    runner = web.AppRunner(create_console(github, inspector, github.clock))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/events"
+        async with session.get(url) as answer:
+            stream = updates(answer)
+            await anext(stream)
+            inspector.failure = LookupError("the database is gone")
+            with pytest.raises((aiohttp.ClientPayloadError, StopAsyncIteration)):
+                await anext(stream)
+    with pytest.raises(LookupError, match="gone"):
+        await runner.cleanup()
+
+
+async def test_open_pages_are_let_go_when_the_server_stops(github: GitHubStandIn, inspector: HeldSnapshot) -> None:
+    runner = web.AppRunner(create_console(github, inspector, github.clock))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/events"
+    async with asyncio.timeout(30), aiohttp.ClientSession() as session, session.get(url) as answer:
+        stream = updates(answer)
+        await anext(stream)
+        await runner.cleanup()
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+
+
+def test_the_console_moves_the_one_clock(clock: VirtualClock) -> None:
+    with pytest.raises(ValueError, match="one clock"):
+        create_console(GitHubStandIn(VirtualClock()), HeldSnapshot(Snapshot()), clock)
+
+
+def test_a_card_says_what_github_knows(github: GitHubStandIn, clock: VirtualClock) -> None:
+    grace, acme = ready_accounts(github)[1:3]
+    github.buy(grace, "Plus")
+    card = account_card(github, grace, None)
+    assert (card.plan, card.on_free_trial, card.billing_day) == ("Plus, monthly", True, "15th")
+    assert card.free_trial_ends_on == datetime(2026, 1, 24, tzinfo=UTC)
+    github.buy(acme, "Team", units=3)
+    github.change(acme, units=2)
+    github.fail_payment(acme, hours=1)
+    card = account_card(github, acme, None)
+    assert (card.plan, card.scheduled, card.hidden) == ("Team, 3 seats, monthly", "becomes Team", True)
+    assert card.scheduled_for == datetime(2026, 1, 20, tzinfo=UTC)
+    assert [offer.label for offer in card.offers] == ["Plus ($999 a month)", "Pro ($599 a month)", "Free ($0)"]
+    assert describe_price(github.state.plan("Team")) == "Team ($49 a seat and month)"
+    clock.advance(hours=1)
+    assert not account_card(github, acme, None).hidden
+
+
+def test_owners_that_were_made_up_are_not_shown(github: GitHubStandIn) -> None:
+    globex = github.add_organization("globex")
+    assert github.state.human(globex).login == "globex-owner"
+    assert shown_accounts(github) == [globex]
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (13, "13th"), (22, "22nd"), (31, "31st")],
+)
+def test_days_are_spoken(day: int, words: str) -> None:
+    assert ordinal(day) == words
+
+
+async def test_a_customer_without_expiry_or_change_is_shown_plainly(
+    console: Console, github: GitHubStandIn, clock: VirtualClock
+) -> None:
+    ada, grace = ready_accounts(github)[:2]
+    plain = CustomerView(
+        id="1", github_account_id=ada.id, login="ada", plan="trial", plan_state="none", available=1, next_expiry=None
+    )
+    ending = customer(grace.id, "grace", now=clock.now() + timedelta(days=1))
+    [subscription] = ending.subscriptions
+    ending = replace(
+        ending,
+        subscriptions=(replace(subscription, pending_plan=None, cancel_at_period_end=True, current_period_end=None),),
+    )
+    console.inspector.show(Snapshot(customers=(plain, ending)))
+    page = " ".join((await console.page()).split())
+    assert '<span class="figure">1</span> credit</p>' in page
+    assert "<dt>Will change</dt><dd>ends</dd>" in page
