@@ -7,7 +7,7 @@ from datetime import datetime
 
 from billing.commands import Cause, Note
 from billing.ledger.book import Book, Terms, Voucher
-from billing.ledger.chain import FIRST_HEAD
+from billing.ledger.chain import FIRST_HEAD, hash_note
 from billing.ledger.entries import Entry
 from billing.ports import Changes, DeliveryEnd, NoteRow, Unit
 from billing.state import CreditAccount, Customer, CustomerState, Installation, Period, Subscription
@@ -149,21 +149,16 @@ class Booking:
     def __post_init__(self) -> None:
         self.book = Book(self.state.account, self.state.grants, self.now)
 
-    def grant(self, amount: int, key: str, *, expires_at: datetime = NEVER) -> Entry:
+    def grant(self, amount: int, key: str, *, expires_at: datetime = NEVER, why: str = "") -> Entry:
         """Give credits."""
         terms = Terms(
             origin=Origin.GOODWILL, category=Category.PROMOTIONAL, amount=Credits(amount), expires_at=expires_at
         )
-        return self.book.grant(terms, self._voucher(key))
+        return self._noted(self.book.grant(terms, self._voucher(key, why)), why)
 
-    def spend(self, amount: int, key: str) -> Entry:
+    def spend(self, amount: int, key: str, *, why: str = "") -> Entry:
         """Use credits."""
-        return self.book.spend(Credits(amount), self._voucher(key))
-
-    def note(self, entry: Entry, text: str) -> None:
-        """Say why."""
-        note = Note(text=text, actor_name="Ada", salt=b"salt")
-        self.notes.append(NoteRow(account_id=entry.account_id, seq=entry.seq, note=note))
+        return self._noted(self.book.spend(Credits(amount), self._voucher(key, why)), why)
 
     def after(self) -> CustomerState:
         """The state with everything that was booked."""
@@ -178,8 +173,18 @@ class Booking:
             deliveries=list(ends),
         )
 
-    def _voucher(self, key: str) -> Voucher:
-        return Voucher(key=key, actor="operator", occurred_at=self.now)
+    def _voucher(self, key: str, why: str) -> Voucher:
+        note_hash = hash_note(_note(why)) if why else b""
+        return Voucher(key=key, actor="operator", occurred_at=self.now, note_hash=note_hash)
+
+    def _noted(self, entry: Entry, why: str) -> Entry:
+        if why:
+            self.notes.append(NoteRow(account_id=entry.account_id, seq=entry.seq, note=_note(why)))
+        return entry
+
+
+def _note(why: str) -> Note:
+    return Note(text=why, actor_name="Ada", salt=b"salt")
 
 
 async def provision(

@@ -85,8 +85,7 @@ async def test_a_note_or_a_move_without_its_entry(
     database: Database, database_url: str, clock: VirtualClock, state: CustomerState
 ) -> None:
     booking = Booking(before=state, state=state, now=clock.now())
-    entry = booking.spend(1, "other")
-    booking.note(entry, "why")
+    booking.spend(1, "other", why="why")
 
     await refuse(database, Changes(notes=booking.notes), clock)
     assert await execute(database_url, "SELECT * FROM credit_notes") == []
