@@ -15,6 +15,7 @@ from sandbox.github.keys import process_private_key
 from sandbox.github.server import GitHubStandIn
 from tests.bot.github.connecting import connected
 from tests.bot.github.impostor import Impostor
+from tests.contract import GitHubContract
 
 START = datetime(2026, 3, 10, 12, 0, 0, 500_000, tzinfo=UTC)
 
@@ -27,15 +28,22 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def exchanges() -> list[Exchange]:
-    """Every request that the stand-in got, in order, with its answer."""
-    return []
+def contract() -> GitHubContract:
+    """Judges every request by GitHub's own description."""
+    return GitHubContract()
 
 
 @pytest.fixture
-async def github(clock: VirtualClock, exchanges: list[Exchange]) -> AsyncIterator[GitHubStandIn]:
-    async with GitHubStandIn(clock, observers=[exchanges.append]) as stand_in:
+def exchanges(contract: GitHubContract) -> list[Exchange]:
+    """Every request that the stand-in got, in order, with its answer."""
+    return contract.exchanges
+
+
+@pytest.fixture
+async def github(clock: VirtualClock, contract: GitHubContract) -> AsyncIterator[GitHubStandIn]:
+    async with GitHubStandIn(clock, observers=[contract.see_exchange]) as stand_in:
         yield stand_in
+    contract.assert_kept()
 
 
 @pytest.fixture
