@@ -48,6 +48,7 @@ class Program:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._stdout: list[str] = []
         self._stderr: list[str] = []
 
     @property
@@ -58,12 +59,21 @@ class Program:
     async def line_with(self, words: str) -> str:
         """Read what it says on stderr up to a line with these words, and return that line."""
         assert self._process.stderr is not None
+        return await self._line_of(self._process.stderr, words, self._stderr)
+
+    async def stdout_line_with(self, words: str) -> str:
+        """Read what it prints up to a line with these words, and return that line."""
+        assert self._process.stdout is not None
+        return await self._line_of(self._process.stdout, words, self._stdout)
+
+    async def _line_of(self, stream: asyncio.StreamReader, words: str, kept: list[str]) -> str:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while line := (await self._process.stderr.readline()).decode():
-                self._stderr.append(line)
+            while line := (await stream.readline()).decode():
+                kept.append(line)
                 if words in line:
                     return line.rstrip("\n")
-        raise AssertionError(f"the program ended without saying {words!r}: {''.join(self._stderr)}")
+            ended = await self.end()
+        raise AssertionError(f"the program ended without saying {words!r}: {ended}")
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
@@ -74,7 +84,9 @@ class Program:
         async with asyncio.timeout(PATIENCE_SECONDS):
             stdout, stderr = await self._process.communicate()
         return Ended(
-            code=self._process.returncode or 0, stdout=stdout.decode(), stderr="".join(self._stderr) + stderr.decode()
+            code=self._process.returncode or 0,
+            stdout="".join(self._stdout) + stdout.decode(),
+            stderr="".join(self._stderr) + stderr.decode(),
         )
 
     async def kill(self) -> None:
@@ -86,7 +98,9 @@ class Program:
 
 async def start(*arguments: str, directory: Path, settings: Mapping[str, str] | None = None, **options: Any) -> Program:
     """Start the program in a directory, with these settings and none of this process's own."""
-    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), **(settings or {})}
+    # By its own variables, coverage finds the programs that tests start.
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}  # noqa: TID251
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), **measured, **(settings or {})}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
