@@ -38,7 +38,7 @@ def follow_installation(
         account = command.truth.account
     state = met(state, account, source="github_installation", now=now, facts=facts)
     others = tuple(each for each in state.installations if each.id != command.installation_id)
-    state = replace(state, installations=(*others, _observed(known, command, now)))
+    state = replace(state, installations=_without_outlived((*others, _observed(known, command, now))))
     return _signed_up(state, command, now, plans, facts)
 
 
@@ -56,6 +56,18 @@ def _observed(known: Installation | None, command: FollowInstallation, now: date
         repository_selection=selection if truth is None else truth.repository_selection,
         observation=command.cause.observation,
         created_at=now if known is None else known.created_at,
+    )
+
+
+def _without_outlived(installations: tuple[Installation, ...]) -> tuple[Installation, ...]:
+    """The installations, of which only the one that was seen alive last can still be there.
+
+    An account has the App once at most, so a later one tells that those before are gone, even if nobody said so.
+    """
+    living = [each for each in installations if each.state is not InstallationState.DELETED]
+    latest = max((each.observation for each in living), default=0)
+    return tuple(
+        replace(each, state=InstallationState.DELETED) if each.observation < latest else each for each in installations
     )
 
 

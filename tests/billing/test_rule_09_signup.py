@@ -189,3 +189,25 @@ def test_rule_09_a_default_plan_without_signup_credits_signs_up_all_the_same() -
     assert decision.outcome == Applied(customer_id=CUSTOMER_ID, entries=())
     assert (history.customer.customer.signup_at, decision.signup_slots) == (history.now, ())
     assert history.journal == []
+
+
+def test_rule_19_a_later_installation_tells_that_those_before_are_gone() -> None:
+    """An account has the App once at most; that the first one went may never be told."""
+    history = History()
+    history.install(1)
+    history.install(2, suspended=True)
+    assert installation_states(history) == {1: InstallationState.DELETED, 2: InstallationState.SUSPENDED}
+    history.install(1, observation=history.observations + 1)
+    assert installation_states(history) == {1: InstallationState.DELETED, 2: InstallationState.SUSPENDED}
+
+
+def test_rule_19_an_older_answer_about_an_earlier_installation_revives_nothing() -> None:
+    history = History()
+    history.install(2, observation=5)
+    history.install(1, observation=4)
+    assert installation_states(history) == {1: InstallationState.DELETED, 2: InstallationState.ACTIVE}
+
+
+def installation_states(history: History) -> dict[int, InstallationState]:
+    """Every installation's state by its id."""
+    return {each.id: each.state for each in history.customer.installations}
