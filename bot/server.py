@@ -17,7 +17,7 @@ log = structlog.get_logger()
 KEEP_ALIVE_SECONDS: Final = 75.0
 """Longer than what proxies keep idle connections for, so that it is they who close."""
 
-LINGERING_SECONDS: Final = 5.0
+LINGERING_SECONDS: Final = 2.0
 """How long the rest of a refused body is read and dropped, so that the sender gets to read the refusal."""
 
 READ_BUFFER_BYTES: Final = 64 * 1024
