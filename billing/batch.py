@@ -27,7 +27,7 @@ from billing.errors import LeaseLostError
 from billing.ledger.entries import Entry
 from billing.plans import PlanCatalog
 from billing.ports import Changes, DeliveryEnd, Unit
-from billing.records import Remembered
+from billing.records import Alarm, Recovery, Remembered
 from billing.state import CustomerState
 from billing.values import AccountId, CustomerId, GitHubAccountId
 
@@ -70,6 +70,7 @@ class _Batch:
         self._now = now
         self._plans = plans
         self._changes = Changes()
+        self._alarms: dict[tuple[str, str], Alarm | Recovery] = {}
         leases = {command.cause.lease for command in commands if isinstance(command, DeliveryCommand)}
         self._lost = set(unit.lost_leases(leases)) if leases else set()
         keyed = [command for command in commands if isinstance(command, KeyedCommand)]
@@ -90,6 +91,8 @@ class _Batch:
             before = self._before.get(customer_id)
             if state is not before:
                 self._changes.states.append((before, state))
+        self._changes.alarms = [each for each in self._alarms.values() if isinstance(each, Alarm)]
+        self._changes.recoveries = [each for each in self._alarms.values() if isinstance(each, Recovery)]
         self._unit.save(self._changes, self._now)
         return results
 
@@ -138,7 +141,7 @@ class _Batch:
             return Failed(error)
         self._keep(decision)
         if isinstance(command, DeliveryCommand):
-            self._changes.deliveries.append(_end(command, decision.outcome))
+            self._changes.deliveries.append(delivery_end(command, decision.outcome))
         return decision.outcome
 
     def _customer_id(self, command: Command) -> CustomerId | None:
@@ -177,8 +180,9 @@ class _Batch:
         changes.refusals += decision.refusals
         changes.losses += decision.losses
         changes.signup_slots += decision.signup_slots
-        changes.alarms += decision.alarms
-        changes.recoveries += decision.recoveries
+        # Of several words about one thing the last counts.
+        self._alarms |= {(each.kind, each.subject): each for each in decision.recoveries}
+        self._alarms |= {(each.kind, each.subject): each for each in decision.alarms}
 
 
 def _named_by(command: Command) -> CustomerId | GitHubAccountId | None:
@@ -200,8 +204,8 @@ def _remembered(entry: Entry) -> Remembered:
     )
 
 
-def _end(command: DeliveryCommand, outcome: Outcome) -> DeliveryEnd:
-    """How the delivery ends by what became of its command."""
+def delivery_end(command: DeliveryCommand, outcome: Outcome) -> DeliveryEnd:
+    """How the delivery ends by what became of its command. Any outcome ends it, also one that none has by today."""
     match outcome:
         case Applied():
             return DeliveryEnd(cause=command.cause, state="done")

@@ -22,7 +22,7 @@ BATCH_SIZE: Final = 64
 MOST_UNDERWAY: Final = 4096
 """The most commands that may wait; beyond it callers are told to come back."""
 
-BUSY_TRIES: Final = 100
+BUSY_TRIES: Final = 50
 BUSY_PAUSE_SECONDS: Final = 0.02
 """How often, and after what pause, a command is tried whose customer another process has locked."""
 

@@ -1,0 +1,125 @@
+"""A batch of any size costs the same number of look-ups, and its commands count what the earlier ones did."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+from typing_extensions import override
+
+from billing.batch import delivery_end, run_batch
+from billing.commands import Applied, Command, Ignore, Postponed, Refused
+from billing.errors import UnknownCustomerError
+from billing.ports import DeliveryEnd, Unit
+from billing.values import CustomerId, SubscriptionState
+from tests.billing.builders import PLANS, PRO, truth
+from tests.billing.office import Office, spending
+from tests.fakes import MemoryStore
+
+T = TypeVar("T")
+
+
+class CountingUnit:
+    """A unit that counts what is asked of it."""
+
+    def __init__(self, unit: Unit, calls: Counter[str]) -> None:
+        self._unit = unit
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        self._calls[name] += 1
+        return getattr(self._unit, name)
+
+
+class CountingStore(MemoryStore):
+    """A store that counts what each transaction asks of its unit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+
+    @override
+    async def transact(self, work: Callable[[Unit], T]) -> T:
+        calls: Counter[str] = Counter()
+        self.calls = calls
+        return await super().transact(lambda unit: work(CountingUnit(unit, calls)))
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office(CountingStore())
+
+
+async def carried_out(office: Office, commands: list[Command]) -> tuple[list[object], dict[str, int]]:
+    """What became of the commands in one batch, and what it asked of the unit."""
+    assert isinstance(office.store, CountingStore)
+    results = await office.store.transact(lambda unit: run_batch(unit, commands, office.clock.now(), PLANS))
+    office.verify()
+    return list(results), dict(office.store.calls)
+
+
+async def test_a_batch_asks_the_same_for_one_customer_as_for_sixty_four(office: Office) -> None:
+    def commands(known: list[CustomerId], *, new: int) -> list[Command]:
+        numbers = range(new, new + len(known))
+        return [
+            *(spending(customer_id, 1, "a") for customer_id in known),
+            *(office.installed(number, installer=77) for number in numbers),
+            *(office.shown(number, truth(PRO)) for number in numbers),
+            office.shown(1, None, "cancelled"),
+            *(Ignore(reason="nothing", cause=office.cause(number)) for number in numbers[1:]),
+        ]
+
+    customers = await office.customers(65)
+    _, one = await carried_out(office, commands(customers[:1], new=101))
+    results, many = await carried_out(office, commands(customers[1:], new=201))
+    assert (
+        one
+        == many
+        == dict.fromkeys(("lost_leases", "lock", "new_ids", "remembered", "losses_since", "signup_slots", "save"), 1)
+    )
+    assert len(results) == 4 * 64
+
+
+async def test_a_batch_asks_only_for_what_its_commands_need(office: Office) -> None:
+    await office.customers(1)
+    _, calls = await carried_out(office, [spending(CustomerId(1), 1, "a")])
+    assert calls == {"lock": 1, "remembered": 1, "save": 1}
+    _, calls = await carried_out(office, [Ignore(reason="nothing", cause=office.cause(1))])
+    assert calls == {"lost_leases": 1, "lock": 1, "save": 1}
+    _, calls = await carried_out(office, [office.shown(1, None, "cancelled")])
+    assert calls == {"lost_leases": 1, "lock": 1, "losses_since": 1, "save": 1}
+
+
+def test_a_refused_delivery_ends_as_refused(office: Office) -> None:
+    command = Ignore(reason="nothing", cause=office.cause(1))
+    end = delivery_end(command, Refused(error=UnknownCustomerError("7")))
+    assert end == DeliveryEnd(cause=command.cause, state="refused", error="there is no customer 7")
+
+
+async def test_rule_10_losses_of_the_same_batch_count(office: Office) -> None:
+    for number in range(1, 26):
+        await office.service.handle(office.shown(number, truth(PRO)))
+    office.clock.advance(minutes=1)
+    results, calls = await carried_out(office, [office.shown(number, None, "cancelled") for number in range(1, 26)])
+    assert [type(result) for result in results] == [Applied] * 20 + [Postponed] * 5
+    assert calls["living_subscriptions"] == 1
+    states = [state.subscriptions[0].state for state in office.store.tables.states.values()]
+    assert states == [SubscriptionState.ENDED] * 20 + [SubscriptionState.ACTIVE] * 5
+    assert list(office.store.tables.open_alarms) == [("marketplace_losses", "github_marketplace")]
+    office.clock.advance(minutes=59)
+    (result,), _ = await carried_out(office, [office.shown(21, None, "cancelled")])
+    assert isinstance(result, Postponed)
+    office.clock.advance(minutes=2)
+    (result,), _ = await carried_out(office, [office.shown(21, None, "cancelled")])
+    assert isinstance(result, Applied)
+    assert not office.store.tables.open_alarms
+
+
+async def test_rule_09_places_taken_in_the_same_batch_count(office: Office) -> None:
+    commands: list[Command] = [office.installed(number, installer=77, kind="Organization") for number in range(1, 6)]
+    await carried_out(office, [*commands, office.installed(6, installer=78, kind="Organization")])
+    balances = [state.account.posted for state in office.store.tables.states.values()]
+    assert balances == [5, 5, 5, 0, 0, 5]
+    withheld = [state.customer.signup_withheld for state in office.store.tables.states.values()]
+    assert withheld == [False, False, False, True, True, False]
+    assert sorted(office.store.tables.signup_slots) == [(77, 1), (77, 2), (77, 3), (78, 1)]
