@@ -67,8 +67,17 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deployed(database_url: str, clock: VirtualClock) -> AsyncIterator[Deployment]:
-    """Run the product and the stand-in, each at the other's address. What crosses the wire keeps GitHub's contract."""
+async def deployed(
+    database_url: str, clock: VirtualClock, *, marketplace: str = "on", forward_url: str = ""
+) -> AsyncIterator[Deployment]:
+    """Run the product and the stand-in, each at the other's address. What crosses the wire keeps GitHub's contract.
+
+    Args:
+        database_url: A migrated database.
+        clock: Of both.
+        marketplace: `GITHUB_MARKETPLACE`.
+        forward_url: `GITHUB_FORWARD_URL`; not set if empty.
+    """
     contract = GitHubContract()
     async with (
         GitHubStandIn(clock, observers=[contract.see_exchange], event_observers=[contract.see_event]) as github,
@@ -81,6 +90,8 @@ async def deployed(database_url: str, clock: VirtualClock) -> AsyncIterator[Depl
             GITHUB_PRIVATE_KEY=github.private_key_pem,
             GITHUB_WEBHOOK_SECRET=github.webhook_secret,
             GITHUB_MARKETPLACE_WEBHOOK_SECRET=github.marketplace_webhook_secret,
+            GITHUB_MARKETPLACE=marketplace,
+            GITHUB_FORWARD_URL=forward_url,
         ) as served,
     ):
         github.add_plan(
