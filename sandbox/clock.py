@@ -95,8 +95,10 @@ class VirtualClock:
 
         Whoever listens for jumps sets the event in `on_jump`, so that a frozen clock needs no timer.
         """
+        # Not `asyncio.wait_for`: up to Python 3.11 it swallows a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), timeout=None if self._frozen else seconds)
+            async with asyncio.timeout(None if self._frozen else seconds):
+                await event.wait()
 
     def _jump(self, step: timedelta) -> datetime:
         """Move by this much, wake whoever sleeps, and return the new time."""

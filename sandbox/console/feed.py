@@ -101,8 +101,10 @@ class Feed:
                         self._drawings += 1
                         await self._tell()
                 await asyncio.sleep(PAUSE_SECONDS)
+                # Not `asyncio.wait_for`: up to Python 3.11 it swallows a cancellation that comes with the hint.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hint.wait(), LOOK_SECONDS if self._watchers else None)
+                    async with asyncio.timeout(LOOK_SECONDS if self._watchers else None):
+                        await self._hint.wait()
         finally:
             # Whoever waits finds out that nothing will come any more.
             await self._tell()

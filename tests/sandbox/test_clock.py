@@ -112,3 +112,21 @@ async def test_a_cancelled_sleeper_leaves_nothing_behind() -> None:
         await until_sleeping(clock, 1)
         task.cancel()
     assert clock.sleeping == 0
+
+
+async def test_waiting_ends_with_the_event_the_time_or_the_task() -> None:
+    clock = VirtualClock(START)
+    event = asyncio.Event()
+    await asyncio.wait_for(clock.wait(event, 0.001), timeout=30)
+    assert not event.is_set()
+    event.set()
+    await asyncio.wait_for(clock.wait(event, None), timeout=30)
+    event.clear()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(clock.wait(event, 60))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        # Both at once: the cancellation must not be lost, or whoever closes the stand-in waits for ever.
+        event.set()
+        task.cancel()
+    assert task.cancelled()
