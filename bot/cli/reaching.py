@@ -25,7 +25,8 @@ def reaching_the_database() -> Iterator[None]:
         yield
     except (DBAPIError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-        reason = " ".join(str(cause).split()) or type(cause).__name__
+        text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+        reason = " ".join(text.split()) or type(cause).__name__
         raise CommandError(
             f"The database can't be used: {reason}.", "Check DATABASE_URL, and that the database runs and lets us in."
         ) from error
