@@ -115,8 +115,9 @@ class _ToStructlog(logging.Handler):
             for processor in self._processors:
                 line = processor(None, record.levelname.lower(), line)
             print(line, file=self._stream, flush=True)
-        except Exception:  # noqa: BLE001 - a log line that fails must not take down what it tells of
-            self.handleError(record)
+        except Exception as error:  # noqa: BLE001 - a log line that fails must not take down what it tells of
+            # Not `handleError`, which would print the line as it was before it was cleaned.
+            sys.stderr.write(f"a log line of {record.name} couldn't be written: {type(error).__name__}\n")
 
 
 def set_up_logs(
@@ -153,7 +154,7 @@ def set_up_logs(
     root.addHandler(_ToStructlog(processors, target))
     root.setLevel(max(number, logging.INFO))
     # These say at INFO what only their own developers want to know.
-    for name in ("asyncio", "sqlalchemy", "alembic.runtime.plugins", "aiosqlite", "stamina"):
+    for name in ("asyncio", "sqlalchemy", "alembic", "aiosqlite", "stamina"):
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
     http = logging.getLogger("aiohttp.server")
     if not any(isinstance(known, _MalformedRequestFilter) for known in http.filters):

@@ -1,0 +1,83 @@
+"""The parts, put together as the server runs them."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from billing.plans import PlanCatalog
+from billing.ports import Alarm
+from bot.housekeeping import Housekeeping
+from sandbox.clock import VirtualClock
+from storage.database import Database
+from tests.bot.receiving import http_receiver, mail_receiver
+from tests.bot.serving import serving
+from tests.bot.working import Plant, ignore, running, until, until_true
+from tests.database import START
+
+
+async def test_alarms_reach_people_by_every_way_that_is_set(sqlite_url: str) -> None:
+    async with (
+        http_receiver() as chat,
+        mail_receiver() as mail,
+        serving(
+            sqlite_url,
+            has_worker=True,
+            SMTP_URL=mail.url(),
+            MAIL_FROM="Tallyhook <tallyhook@example.com>",
+            ALERT_EMAIL="ops@example.com",
+            ALERT_WEBHOOK_URL=chat.url,
+        ) as served,
+    ):
+        await served.database.alarms.raise_(Alarm(kind="test", subject="1", detail="look at it"))
+        await until_true(lambda: chat.requests and mail.mails)
+
+    assert b"look at it" in chat.requests[0][1]
+    assert mail.mails[0].rcpt_tos == ["ops@example.com"]
+
+
+async def test_without_any_way_an_alarm_still_ends(sqlite_url: str) -> None:
+    async with serving(sqlite_url, has_worker=True) as served:
+        await served.database.alarms.raise_(Alarm(kind="test", subject="1", detail="look at it"))
+
+        async def has_ended() -> bool:
+            return [effect.state.value for effect in await served.database.outbox.list()] == ["ignored"]
+
+        await until(has_ended)
+        assert [alarm.kind for alarm in await served.database.alarms.list()] == ["test"]
+
+
+async def test_bodies_are_dropped_when_their_time_is_over(
+    database: Database, clock: VirtualClock, plans: PlanCatalog
+) -> None:
+    plant = Plant(database=database, clock=clock, plans=plans)
+    plant.handlers.by_action["done"] = ignore
+    delivery = await plant.deliver("done")
+    async with running(plant.worker()):
+        await plant.ended(delivery)
+
+    async def is_dropped() -> bool:
+        return not (await plant.row(delivery)).body
+
+    def housekeeping() -> Housekeeping:
+        return Housekeeping(inbox=database.inbox, clock=clock, retention_days=30, marketplace_plan_ids=[1313])
+
+    clock.advance(days=29)
+    async with running(housekeeping()):
+        await until_true(lambda: clock.sleeping)
+    assert not await is_dropped()
+
+    async def is_dropped_within_an_hour() -> bool:
+        clock.advance(hours=1)
+        return await is_dropped()
+
+    async with running(housekeeping()):
+        await until(is_dropped_within_an_hour)
+    assert clock.now() >= START + timedelta(days=30)
+
+
+async def test_housekeeping_outlives_a_database_that_is_away(tmp_path: Path, clock: VirtualClock) -> None:
+    database = Database.connect(f"sqlite:///{tmp_path / 'gone.db'}", clock=clock)
+    await database.open()
+    await database.close()
+
+    async with running(Housekeeping(inbox=database.inbox, clock=clock, retention_days=30, marketplace_plan_ids=[])):
+        await until_true(lambda: clock.sleeping)
