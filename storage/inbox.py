@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, Select, Text, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing.commands import Lease
@@ -28,7 +28,7 @@ from storage.deliveries import (
 from storage.effects import NewEffect
 from storage.reader import Reader
 from storage.recording import Recording
-from storage.replaying import DROP_BODIES, replay, replay_unmapped
+from storage.replaying import drop_bodies, replay, replay_unmapped
 from storage.statements import register
 from storage.tables import RECEIVED, billing_events, pings
 from storage.tables import partitions as partition_table
@@ -38,7 +38,10 @@ from storage.writer import Writer
 ANY_ID: Final = sys.maxsize
 """Above every id."""
 
-DROP_ROUNDS: Final = 200
+LOOKED_AT: Final = 10_000
+"""How many deliveries are looked at to list those of one route."""
+
+DROP_ROUNDS: Final = 1000
 """How many transactions dropping old bodies takes at most in one go; the next go does the rest."""
 
 PUT_OFF = register(
@@ -69,20 +72,31 @@ OLDEST_DUE = register(
     .limit(1),
 )
 
-_listed = (
+_newest = (
     select(*(column for column in billing_events.c if column is not billing_events.c.body))
-    .where(
-        billing_events.c.id < bindparam("before"),
-        (billing_events.c.route == bindparam("wanted_route")) | (bindparam("wanted_route") == ""),
-    )
+    .where(billing_events.c.id < bindparam("before"))
     .order_by(billing_events.c.id.desc())
-    .limit(bindparam("limit"))
+    .limit(bindparam("looked_at"))
 )
-LIST = register("inbox.list", _listed)
-LIST_RECEIVED = register("inbox.list_received", _listed.where(billing_events.c.state == RECEIVED))
+
+
+def _of_route(newest: Select[Any]) -> Select[Any]:
+    """Those of one route, or of all for an empty one. No index knows the routes, so only so many rows are looked at."""
+    looked_at = newest.subquery("looked_at")
+    route = bindparam("wanted_route", type_=Text)
+    return (
+        select(looked_at)
+        .where((looked_at.c.route == route) | (route == ""))
+        .order_by(looked_at.c.id.desc())
+        .limit(bindparam("limit"))
+    )
+
+
+LIST = register("inbox.list", _of_route(_newest))
+LIST_RECEIVED = register("inbox.list_received", _of_route(_newest.where(billing_events.c.state == RECEIVED)))
 LIST_FINISHED = register(
     "inbox.list_finished",
-    _listed.where(billing_events.c.state != RECEIVED, billing_events.c.state == bindparam("wanted_state")),
+    _of_route(_newest.where(billing_events.c.state != RECEIVED, billing_events.c.state == bindparam("wanted_state"))),
 )
 SHOW = register("inbox.show", select(billing_events).where(billing_events.c.id == bindparam("event_id")))
 
@@ -178,9 +192,7 @@ class Inbox:
         """Drop the bodies of deliveries that ended before then; how many. Dead ones keep theirs."""
         dropped = 0
         for _ in range(DROP_ROUNDS):
-            count = await self._writer.run(
-                lambda transaction: transaction.execute(DROP_BODIES, {"before": to_milliseconds(before)}).rowcount
-            )
+            count = await self._writer.run(lambda transaction: drop_bodies(transaction, to_milliseconds(before)))
             if not count:
                 break
             dropped += count
@@ -200,11 +212,15 @@ class Inbox:
     async def list(
         self, *, state: str | None = None, route: str | None = None, limit: int = 50, before: int | None = None
     ) -> Sequence[DeliveryRow]:
-        """Deliveries without their bodies, newest first, those with a lower id than `before`."""
+        """Deliveries without their bodies, newest first, those with a lower id than `before`.
+
+        Those of a route are looked for among the next ten thousand.
+        """
         parameters: dict[str, Any] = {
             "before": ANY_ID if before is None else before,
             "wanted_route": route or "",
             "limit": limit,
+            "looked_at": LOOKED_AT if route else limit,
         }
         statement = LIST
         if state == DeliveryState.RECEIVED:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, Row, bindparam, func, literal_column, select
+from sqlalchemy import Connection, Integer, Row, Text, bindparam, func, literal_column, select
 
 from billing.commands import Note
 from billing.ledger.entries import Entry
@@ -42,7 +42,7 @@ BY_GITHUB_ID = register(
 BY_LOGIN = register(
     "reads.by_login",
     select(customers.c.id, customers.c.github_account_id)
-    .where(func.lower(customers.c.github_login) == bindparam("login"))
+    .where(func.lower(customers.c.github_login) == bindparam("login", type_=Text))
     .order_by(customers.c.id),
 )
 

@@ -1,19 +1,16 @@
 """Handling deliveries again, and how long their bodies are kept for that."""
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Row, bindparam, literal_column, select, update
 
 from storage.dead_letters import recover_deliveries
 from storage.deliveries import DeliveryState
 from storage.partitions import wake
-from storage.statements import listed, padded_batches, register
+from storage.statements import BATCH, listed, padded_batches, register
 from storage.tables import KEPT_BODY, RECEIVED, billing_events, subscriptions
 from storage.transactions import Transaction
-
-DROPPED_AT_ONCE: Final = 500
-"""How many bodies are dropped in one transaction, so that nobody waits for it."""
 
 REPLAY = register(
     "replaying.replay",
@@ -32,7 +29,8 @@ FIND_UNMAPPED = register(
     ),
 )
 
-_old = (
+FIND_OLD_BODIES = register(
+    "replaying.find_old_bodies",
     select(billing_events.c.id)
     .where(
         KEPT_BODY,
@@ -42,10 +40,14 @@ _old = (
         billing_events.c.id.not_in(select(subscriptions.c.last_delivery_id).where(_is_unmapped)),
     )
     .order_by(billing_events.c.finished_at)
-    .limit(DROPPED_AT_ONCE)
+    .limit(BATCH),
 )
 DROP_BODIES = register(
-    "replaying.drop_bodies", update(billing_events).where(billing_events.c.id.in_(_old)).values(body=None)
+    "replaying.drop_bodies",
+    # Somebody may have had it replayed meanwhile.
+    update(billing_events)
+    .where(billing_events.c.id.in_(listed("ids")), billing_events.c.finished_at > 0)
+    .values(body=None),
 )
 
 
@@ -65,3 +67,11 @@ def replay_unmapped(transaction: Transaction, mapped_plan_ids: Collection[int], 
     for batch in padded_batches(sorted(set(mapped_plan_ids))):
         ids.update(transaction.execute(FIND_UNMAPPED, {"plan_ids": batch}).scalars())
     return len(replay(transaction, ids, now))
+
+
+def drop_bodies(transaction: Transaction, before: int) -> int:
+    """Drop some bodies of deliveries that ended before then; how many. Time in milliseconds."""
+    ids = transaction.execute(FIND_OLD_BODIES, {"before": before}).scalars().all()
+    for batch in padded_batches(ids):
+        transaction.execute(DROP_BODIES, {"ids": batch})
+    return len(ids)

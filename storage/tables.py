@@ -189,6 +189,7 @@ subscriptions = Table(
     words("pending_subscription_type"),
     number("pending_effective_at"),
     Column("subscription_cancel_at_period_end", Boolean, nullable=False, server_default=text("false")),
+    Column("is_free", Boolean, nullable=False, server_default=text("false")),
     number("observation"),
     number("started_at"),
     number("confirmed_at"),

@@ -256,6 +256,7 @@ def upgrade() -> None:
         sa.Column("pending_subscription_type", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("pending_effective_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("subscription_cancel_at_period_end", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("is_free", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("observation", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("started_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("confirmed_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
