@@ -89,6 +89,7 @@ class Subscription:
         pending_*: the scheduled change as GitHub shows it; `pending_plan` is the catalogue's id, or GitHub's name for a
             plan that isn't in it, or "" when nothing is pending or the subscription is to end.
         cancel_at_period_end: the scheduled change is the end.
+        is_free: whether GitHub last showed it without a price.
         observation: the highest one applied; an older answer is discarded.
         confirmed_at: when GitHub last showed the plan.
         missing_since: when GitHub first stopped showing it; None while it does.
@@ -114,6 +115,7 @@ class Subscription:
     missing_since: datetime | None
     ended_at: datetime | None
     last_delivery_id: DeliveryId
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

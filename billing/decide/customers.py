@@ -11,14 +11,23 @@ from billing.values import DEFAULT_UNIT, EPOCH, NEVER
 
 
 def met(
-    state: CustomerState | None, account: GitHubAccount, *, source: str, now: datetime, facts: Facts
+    state: CustomerState | None,
+    told: GitHubAccount,
+    shown: GitHubAccount | None,
+    *,
+    source: str,
+    now: datetime,
+    facts: Facts,
 ) -> CustomerState:
-    """The customer of this account, made if there is none, with what GitHub tells of the account."""
-    return introduced(_provisioned(account, source=source, now=now, facts=facts) if state is None else state, account)
+    """The customer of this account, made if there is none, by what the delivery told and what GitHub showed of it."""
+    if state is None:
+        state = _provisioned(told, source=source, now=now, facts=facts)
+    state = introduced(state, told)
+    return state if shown is None else introduced(state, shown)
 
 
 def introduced(state: CustomerState, account: GitHubAccount) -> CustomerState:
-    """The customer with the account's login and type; what isn't told stays as it was."""
+    """The customer with the account's login and type; what isn't known stays as it was."""
     customer = replace(
         state.customer,
         github_login=account.login or state.customer.github_login,

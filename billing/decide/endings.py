@@ -12,7 +12,6 @@ from typing import Final
 from billing.commands import Applied, FollowMarketplace, Ignored, Postponed
 from billing.decide.customers import with_subscription
 from billing.decide.decision import Decision, Facts
-from billing.plans import PlanCatalog
 from billing.records import Alarm, Loss, Recovery
 from billing.standing import is_living
 from billing.state import CustomerState, Subscription
@@ -33,9 +32,7 @@ LOSSES_PAUSE: Final = timedelta(minutes=15)
 LOSSES_ALARM: Final = "marketplace_losses"
 
 
-def follow_absence(
-    state: CustomerState | None, command: FollowMarketplace, now: datetime, plans: PlanCatalog, facts: Facts
-) -> Decision:
+def follow_absence(state: CustomerState | None, command: FollowMarketplace, now: datetime, facts: Facts) -> Decision:
     """Apply GitHub's answer that the account has no plan."""
     known = None if state is None else state.subscription(Provider.GITHUB_MARKETPLACE)
     if state is None or known is None:
@@ -48,7 +45,7 @@ def follow_absence(
     )
     if not is_living(known):
         return Decision(state=with_subscription(state, missing), outcome=Ignored(reason="GitHub shows no plan"))
-    if not _may_end(known, command, now, plans):
+    if not _may_end(known, command, now):
         unconfirmed = replace(missing, state=SubscriptionState.UNCONFIRMED)
         return Decision(
             state=with_subscription(state, unconfirmed), outcome=Applied(customer_id=state.customer.id, entries=())
@@ -68,13 +65,11 @@ def most_losses(living: int) -> int:
     return max(LEAST_LOSSES, -(-living * LOSS_PERCENT // 100))
 
 
-def _may_end(known: Subscription, command: FollowMarketplace, now: datetime, plans: PlanCatalog) -> bool:
+def _may_end(known: Subscription, command: FollowMarketplace, now: datetime) -> bool:
     """Whether a living subscription that GitHub doesn't show ends now, or waits to be seen again."""
-    plan = plans.find(known.plan)
-    is_free = plan is not None and not plan.price_cents and not known.unmapped_plan_id
     # GitHub's last showing is dated by when it was applied, after it was asked: what was received no earlier is newer.
     is_cancelled = command.hint.action == "cancelled" and command.cause.received_at >= known.confirmed_at
-    return is_free or is_cancelled or now - (known.missing_since or now) >= UNCONFIRMED_FOR
+    return known.is_free or is_cancelled or now - (known.missing_since or now) >= UNCONFIRMED_FOR
 
 
 def _ended(missing: Subscription, now: datetime) -> Subscription:

@@ -33,10 +33,8 @@ def follow_installation(
     known = None if state is None else state.installation(command.installation_id)
     if known is not None and command.cause.observation < known.observation:
         return overtaken(now)
-    account = command.account
-    if command.truth is not None and command.truth.account is not None:
-        account = command.truth.account
-    state = met(state, account, source="github_installation", now=now, facts=facts)
+    shown = None if command.truth is None else command.truth.account
+    state = met(state, command.account, shown, source="github_installation", now=now, facts=facts)
     others = tuple(each for each in state.installations if each.id != command.installation_id)
     state = replace(state, installations=_without_outlived((*others, _observed(known, command, now))))
     return _signed_up(state, command, now, plans, facts)

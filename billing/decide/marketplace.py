@@ -32,7 +32,7 @@ def follow_marketplace(
         until = now + PATIENCE[command.cause.repeats]
         return Decision(outcome=Postponed(until=until, reason="GitHub's answer contradicts its delivery"))
     if command.truth is None:
-        return follow_absence(state, command, now, plans, facts)
+        return follow_absence(state, command, now, facts)
     return follow_purchase(state, command, command.truth, now, plans, facts)
 
 

@@ -51,7 +51,7 @@ def follow_purchase(
     facts: Facts,
 ) -> Decision:
     """Apply GitHub's answer that the account has a plan. A purchase alone brings no sign-up credits."""
-    state = met(state, truth.account, source="github_marketplace", now=now, facts=facts)
+    state = met(state, command.account, truth.account, source="github_marketplace", now=now, facts=facts)
     before = state.subscription(Provider.GITHUB_MARKETPLACE) or UNSEEN
     plan = plans.sold_as(truth.marketplace_plan_id)
     held_since = effective_at(command.hint, truth.marketplace_plan_id, now)
@@ -93,6 +93,7 @@ def _shown(before: Subscription, truth: MarketplaceTruth, plan: Plan | None, pla
         marketplace_plan_id=truth.marketplace_plan_id,
         unmapped_plan_id=truth.marketplace_plan_id if plan is None else 0,
         unit_count=before.unit_count if plan is None else _units(before, truth),
+        is_free=not (truth.monthly_price_cents or truth.yearly_price_cents),
         billing_cycle=truth.billing_cycle,
         next_billing_date=_exact(truth.next_billing_date),
         pending_plan="" if pending is None else _pending_plan(pending, plans),

@@ -1,15 +1,15 @@
 """Rule 10: a delivery is a hint; what GitHub says when asked is applied, patiently where the two contradict."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from billing.commands import Applied, Ignore, Ignored, MarketplaceTruth, Postponed
 from billing.decide.endings import most_losses
-from billing.plans import parse_plans
 from billing.records import Alarm, Loss, Recovery
 from billing.values import DeliveryId, Provider, SubscriptionState
-from tests.billing.builders import CATALOG, CUSTOMER_ID, FREE, MAX, PRO, UNKNOWN, History, cause, day, truth
+from tests.billing.builders import CUSTOMER_ID, FREE, MAX, PRO, UNKNOWN, History, cause, day, truth
 
 ACTIONS = ("purchased", "changed", "pending_change", "pending_change_cancelled", "cancelled")
 BILLED = day(12, 20)
@@ -178,17 +178,15 @@ def test_rule_10_a_free_plan_ends_on_the_first_404() -> None:
     assert history.subscription.state is SubscriptionState.ENDED
 
 
-def test_rule_10_a_plan_of_unknown_price_counts_as_paid() -> None:
-    without_pro = parse_plans(CATALOG.replace("[plans.pro]", "[plans.pro_of_old]"))
-    retired = with_pro()
-    retired.plans = without_pro
-    retired.follow(None, "pending_change")
-    assert retired.subscription.state is SubscriptionState.UNCONFIRMED
-    unmapped = History()
-    unmapped.follow(truth(FREE), effective_at=day(12, 1))
-    unmapped.follow(truth(UNKNOWN), "changed")
-    unmapped.follow(None, "pending_change")
-    assert (unmapped.subscription.plan, unmapped.subscription.state) == ("trial", SubscriptionState.UNCONFIRMED)
+@pytest.mark.parametrize(
+    ("monthly", "yearly", "state"), [(0, 0, "ended"), (900, 0, "unconfirmed"), (0, 1, "unconfirmed")]
+)
+def test_rule_10_free_is_what_github_last_showed_without_a_price(monthly: int, yearly: int, state: str) -> None:
+    history = History()
+    shown = replace(truth(UNKNOWN), monthly_price_cents=monthly, yearly_price_cents=yearly)
+    history.follow(shown, effective_at=day(12, 1))
+    history.follow(None, "pending_change")
+    assert history.subscription.state == state
 
 
 def test_rule_10_the_end_clears_what_was_pending() -> None:
