@@ -187,7 +187,9 @@ def _judge(exchange: Exchange, found: list[str]) -> None:
     """Raise what was found, with what it was found in."""
     if found:
         raise ContractError(
-            "\n".join([f"{exchange.method} {exchange.path}?{exchange.query}: {exchange.status}", *found])
+            "\n".join(
+                [f"{exchange.method} {_Request.host_url}{exchange.path}?{exchange.query}: {exchange.status}", *found]
+            )
         )
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from sandbox.github.model import Account, Plan, Purchase
 from sandbox.github.world import World
-from sandbox.inspector import CustomerView, Snapshot
+from sandbox.inspector import CustomerView, Snapshot, SubscriptionView
 
 LEDGER_LINES = 8
 DELIVERY_LINES = 14
@@ -88,6 +88,18 @@ def describe_change(purchase: Purchase | None) -> str | None:
         return None
     pending = purchase.pending
     return "ends" if pending.plan is None else f"becomes {pending.plan.name}"
+
+
+def describe_future(subscription: SubscriptionView) -> str | None:
+    """Write what the product expects of a subscription's end, if it expects a change."""
+    if subscription.cancel_at_period_end:
+        change = "ends"
+    elif subscription.pending_plan is not None:
+        change = f"becomes {subscription.pending_plan}"
+    else:
+        return None
+    end = subscription.current_period_end
+    return change if end is None else f"{change} on {_date(end)}"
 
 
 def account_card(world: World, account: Account, customer: CustomerView | None) -> AccountCard:
@@ -190,16 +202,31 @@ class Painter:
             ),
             "deliveries": self._render("_deliveries.html", deliveries=snapshot.deliveries[:DELIVERY_LINES]),
             "effects": self._render("_effects.html", effects=snapshot.effects[:EFFECT_LINES]),
-            "alarms": self._render("_alarms.html", alarms=snapshot.alarms),
+            "alarms": self._render(
+                "_alarms.html", alarms=sorted(snapshot.alarms, key=lambda alarm: alarm.raised_at, reverse=True)
+            ),
         }
         for card in self._cards(snapshot):
             customer = card.customer
-            entries = () if customer is None else customer.entries[:LEDGER_LINES]
+            entries = () if customer is None else customer.entries
+            newest = sorted(entries, key=lambda entry: entry.sequence, reverse=True)[:LEDGER_LINES]
             regions[f"who-{card.id}"] = self._render("_who.html", card=card)
             regions[f"github-{card.id}"] = self._render("_github.html", card=card)
-            regions[f"customer-{card.id}"] = self._render("_customer.html", card=card, customer=customer)
-            regions[f"ledger-{card.id}"] = self._render("_ledger.html", card=card, entries=entries)
+            regions[f"customer-{card.id}"] = self._customer(customer)
+            regions[f"ledger-{card.id}"] = self._render("_ledger.html", card=card, entries=newest)
         return regions
+
+    def _customer(self, customer: CustomerView | None) -> str:
+        """Draw what the product knows of an account."""
+        if customer is None:
+            return self._render("_stranger.html")
+        futures = [describe_future(subscription) for subscription in customer.subscriptions]
+        return self._render(
+            "_customer.html",
+            customer=customer,
+            state=None if customer.plan_state == "none" else customer.plan_state,
+            futures=[future for future in futures if future is not None],
+        )
 
     def _cards(self, snapshot: Snapshot) -> list[AccountCard]:
         """Return the accounts' cards."""

@@ -1,7 +1,6 @@
 """The stand-in for GitHub as a server on loopback."""
 
 import asyncio
-from types import TracebackType
 from typing import Self
 
 from aiohttp import web
@@ -58,9 +57,7 @@ class GitHubStandIn(World):
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         """Close."""
         await self.close()
 

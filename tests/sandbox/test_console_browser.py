@@ -1,6 +1,8 @@
 """The console page in a real browser: used by mouse and keyboard, in both colour schemes, wide and narrow."""
 
+import itertools
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 from aiohttp import web
@@ -12,8 +14,6 @@ from sandbox.console.server import create_console, ready_accounts
 from sandbox.github.server import GitHubStandIn
 from sandbox.inspector import Snapshot
 from tests.sandbox.inspecting import HeldSnapshot, busy_snapshot, customer
-
-pytestmark = pytest.mark.browser
 
 LIVE = "html[data-live=yes]"
 
@@ -49,6 +49,7 @@ async def page(browser_page: Page, url: str) -> AsyncIterator[Page]:
     assert [complaint for complaint in complaints if "409 (Conflict)" not in complaint] == []
 
 
+@pytest.mark.browser
 async def test_a_click_acts_at_github_and_the_page_follows_without_a_reload(
     page: Page, github: GitHubStandIn, inspector: HeldSnapshot, clock: VirtualClock
 ) -> None:
@@ -75,6 +76,7 @@ async def test_a_click_acts_at_github_and_the_page_follows_without_a_reload(
     assert await page.evaluate("window.untouched")
 
 
+@pytest.mark.browser
 async def test_it_is_used_by_keyboard_alone(page: Page, github: GitHubStandIn) -> None:
     ada = ready_accounts(github)[0]
     button = page.locator(f"#install-{ada.id}")
@@ -91,6 +93,7 @@ async def test_it_is_used_by_keyboard_alone(page: Page, github: GitHubStandIn) -
     assert github.installation(ada).suspended_at is not None
 
 
+@pytest.mark.browser
 async def test_a_choice_survives_changes_around_it(page: Page, github: GitHubStandIn) -> None:
     ada = ready_accounts(github)[0]
     choice = page.locator(f"#plan-{ada.id}")
@@ -100,6 +103,7 @@ async def test_a_choice_survives_changes_around_it(page: Page, github: GitHubSta
     await expect(choice).to_have_value("1111")
 
 
+@pytest.mark.browser
 async def test_buttons_rest_while_their_request_is_under_way(page: Page, github: GitHubStandIn) -> None:
     ada = ready_accounts(github)[0]
     held: list[Route] = []
@@ -122,6 +126,7 @@ async def test_buttons_rest_while_their_request_is_under_way(page: Page, github:
     await expect(button).to_be_enabled()
 
 
+@pytest.mark.browser
 async def test_an_error_is_shown_in_words_and_goes_away(page: Page, github: GitHubStandIn) -> None:
     ada, grace = ready_accounts(github)[:2]
     # Somebody else was faster: the page's button is out of date when it is pressed.
@@ -136,19 +141,17 @@ async def test_an_error_is_shown_in_words_and_goes_away(page: Page, github: GitH
     await expect(trouble).to_be_hidden()
 
 
+@pytest.mark.browser
 async def test_a_new_account_appears(page: Page, github: GitHubStandIn) -> None:
     github.add_user("hedy")
     await expect(page.get_by_role("article", name="hedy")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1360, 820, 360])
+@pytest.mark.browser
 async def test_axe_finds_nothing_and_nothing_overflows(
-    page: Page, github: GitHubStandIn, inspector: HeldSnapshot, clock: VirtualClock, scheme: str, width: int
+    page: Page, github: GitHubStandIn, inspector: HeldSnapshot, clock: VirtualClock
 ) -> None:
     ada, grace, acme, _ = ready_accounts(github)
-    await page.emulate_media(color_scheme="light" if scheme == "light" else "dark", reduced_motion="reduce")
-    await page.set_viewport_size({"width": width, "height": 800})
     github.install(ada)
     github.install(acme)
     github.suspend(acme)
@@ -159,12 +162,17 @@ async def test_axe_finds_nothing_and_nothing_overflows(
     await expect(page.get_by_text("unknown plan 9999")).to_be_visible()
     await page.get_by_role("button", name="+1 hour").click()
     await expect(page.get_by_role("status")).to_be_visible()
-    found = await Axe().run(page)
-    assert [(violation["id"], violation["impact"]) for violation in found.response["violations"]] == []
-    overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow == 0
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme, width in itertools.product(schemes, (1360, 820, 360)):
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        await page.set_viewport_size({"width": width, "height": 800})
+        found = await Axe().run(page)
+        assert [(broken["id"], broken["impact"]) for broken in found.response["violations"]] == [], (scheme, width)
+        overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow == 0, (scheme, width)
 
 
+@pytest.mark.browser
 async def test_a_lost_connection_is_said_and_found_again(
     browser_page: Page, github: GitHubStandIn, inspector: HeldSnapshot
 ) -> None:
