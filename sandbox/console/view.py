@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 
 from sandbox.github.model import Account, Plan, Purchase
 from sandbox.github.world import World
@@ -163,11 +162,6 @@ def _signed(amount: int) -> str:
     return f"+{amount}" if amount > 0 else f"{amount}".replace("-", "\N{MINUS SIGN}")
 
 
-def _breakable(name: str) -> Markup:
-    """Let a long name with underscores break behind them."""
-    return Markup("_<wbr>").join(name.split("_"))
-
-
 class Painter:
     """Renders the page and its regions. Everything is escaped by the templates."""
 
@@ -186,7 +180,6 @@ class Painter:
             "date": _date,
             "iso": _iso,
             "signed": _signed,
-            "breakable": _breakable,
         }
 
     def page(self, snapshot: Snapshot) -> str:

@@ -16,7 +16,7 @@ from sandbox.clock import VirtualClock
 from sandbox.console.server import create_console, ready_accounts
 from sandbox.console.view import account_card, describe_price, ordinal, shown_accounts
 from sandbox.github.server import GitHubStandIn
-from sandbox.inspector import CustomerView, Snapshot
+from sandbox.inspector import CustomerView, DeliveryView, Snapshot
 from tests.sandbox.conftest import Target
 from tests.sandbox.inspecting import HeldSnapshot, busy_snapshot, customer
 
@@ -164,11 +164,27 @@ async def test_other_sites_cannot_press_its_buttons(console: Console, github: Gi
 async def test_values_are_escaped(console: Console, github: GitHubStandIn, clock: VirtualClock) -> None:
     ada = ready_accounts(github)[0]
     console.inspector.show(
-        Snapshot(customers=(customer(ada.id, "ada", now=clock.now(), note="<script>alert(1)</script>"),))
+        Snapshot(
+            customers=(customer(ada.id, "ada", now=clock.now(), note="<script>alert(1)</script>"),),
+            deliveries=(
+                DeliveryView(
+                    id="1",
+                    route="<i>",
+                    event="a_<b>",
+                    action="c_<b>",
+                    state="<u>",
+                    attempts=1,
+                    received_at=clock.now(),
+                    error="<s>",
+                ),
+            ),
+        )
     )
     page = await console.page()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "a_<wbr>&lt;b&gt;<wbr>.c_<wbr>&lt;b&gt;" in page
+    assert all(tag not in page for tag in ("<i>", "<u>", "<s>", "<b>"))
 
 
 async def test_an_open_page_hears_of_changes_on_both_sides(
