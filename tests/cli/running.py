@@ -1,8 +1,11 @@
 """The program, in this process where that will do, or as a process of its own: started, answered, and ended."""
 
 import asyncio
+import contextlib
 import logging
 import os
+import pty
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,18 +99,44 @@ class Program:
             await self._process.wait()
 
 
-async def start(*arguments: str, directory: Path, settings: Mapping[str, str] | None = None, **options: Any) -> Program:
-    """Start the program in a directory, with these settings and none of this process's own."""
+def environment_of(settings: Mapping[str, str] | None) -> dict[str, str]:
+    """The whole environment of a program: its settings and none of this process's own."""
     # By its own variables, coverage finds the programs that tests start.
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}  # noqa: TID251
-    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), **measured, **(settings or {})}
+    return {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "TERM": "xterm", **measured, **(settings or {})}
+
+
+def converse(*arguments: str, settings: Mapping[str, str], answers: Mapping[str, str]) -> tuple[int, str]:
+    """Run the program at a terminal; give each answer once its question is asked. The exit code, and all it showed."""
+    terminal, ours = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", *arguments], env=environment_of(settings), stdin=ours, stdout=ours, stderr=ours
+    )
+    os.close(ours)
+    shown = b""
+    waiting = dict(answers)
+    try:
+        # Reading fails once the program has let go of the terminal.
+        with contextlib.suppress(OSError):
+            while part := os.read(terminal, 65536):
+                shown += part
+                for question in [each for each in waiting if each.encode() in shown]:
+                    os.write(terminal, f"{waiting.pop(question)}\n".encode())
+        return process.wait(PATIENCE_SECONDS), shown.decode()
+    finally:
+        process.kill()
+        os.close(terminal)
+
+
+async def start(*arguments: str, directory: Path, settings: Mapping[str, str] | None = None, **options: Any) -> Program:
+    """Start the program in a directory, with these settings and none of this process's own."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bot",
         *arguments,
         cwd=directory,
-        env=environment,
+        env=environment_of(settings),
         stdin=options.get("stdin", asyncio.subprocess.DEVNULL),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
