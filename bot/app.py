@@ -1,8 +1,9 @@
 """The web application, wired in one place."""
 
 import functools
+import itertools
 import random
-import uuid
+import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -36,9 +37,10 @@ BACKGROUND: Final = web.AppKey("background", BackgroundTasks)
 """What runs beside the requests. Without a worker in this process it is empty."""
 
 
-def new_id() -> str:
-    """A fresh random id, for requests and arrivals."""
-    return uuid.uuid4().hex
+def id_source() -> Callable[[], str]:
+    """Make a source of ids that no other process has: random once, then counted, which costs nothing a request."""
+    prefix, numbers = secrets.token_hex(8), itertools.count(1)
+    return lambda: f"{prefix}-{next(numbers):x}"
 
 
 def create_app(
@@ -50,7 +52,7 @@ def create_app(
     chance: random.Random,
     has_worker: bool = True,
     reader: BodyReader | None = None,
-    make_id: Callable[[], str] = new_id,
+    make_id: Callable[[], str] | None = None,
 ) -> web.Application:
     """Wire the server. Starting it opens the database and starts the worker; stopping it undoes both in order.
 
@@ -62,13 +64,12 @@ def create_app(
         chance: where the jitter of retries comes from.
         has_worker: whether this process works off what it records; otherwise another one does (`tallyhook work`).
         reader: reads bodies; with GitHub's limits if absent.
-        make_id: where request ids and arrivals' ids come from.
+        make_id: where request ids and arrivals' ids come from; ids of this process if absent.
     """
     is_https = urlsplit(settings.public_url).scheme == "https"
     in_flight = InFlight()
-    app = web.Application(
-        middlewares=[edge_middleware(in_flight=in_flight, is_https=is_https, new_request_id=make_id)]
-    )
+    make_id = make_id or id_source()
+    app = web.Application(middlewares=[edge_middleware(in_flight=in_flight, is_https=is_https, new_request_id=make_id)])
     app[SETTINGS] = settings
     app[CLOCK] = clock
     app[DATABASE] = database
@@ -115,14 +116,14 @@ def _add_routes(app: web.Application, make_id: Callable[[], str]) -> None:
 
 def _receiver(app: web.Application, hook: Hook, make_id: Callable[[], str]) -> DeliveryReceiver:
     settings = app[SETTINGS]
-    secrets = {
+    secrets_of = {
         Hook.APP: settings.github_webhook_secret,
         Hook.MARKETPLACE: settings.github_marketplace_webhook_secret,
     }
     return DeliveryReceiver(
         preparer=Preparer(
             hook=hook,
-            secrets=[secret.get_secret_value().encode() for secret in secrets[hook]],
+            secrets=[secret.get_secret_value().encode() for secret in secrets_of[hook]],
             route=functools.partial(route, marketplace=settings.has_marketplace),
             is_forwarding=settings.github_forward_url is not None,
         ),

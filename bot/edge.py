@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from bot.problems import BAD_REQUEST, CONTENT_TYPE, INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, Problem, ProblemError
 
@@ -75,7 +75,9 @@ def edge_middleware(*, in_flight: InFlight, is_https: bool, new_request_id: Call
     @web.middleware
     async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         request_id = new_request_id()
-        with in_flight, bound_contextvars(request_id=request_id):
+        # aiohttp handles each request in a task of its own, so what is bound here ends with the request.
+        bind_contextvars(request_id=request_id)
+        with in_flight:
             response = await _answer(request, handler, request_id)
         response.headers["X-Request-Id"] = request_id
         for name, value in headers.items():

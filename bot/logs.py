@@ -140,10 +140,12 @@ def set_up_logs(
         Redactor(secrets),
         _renderer(form, target),
     ]
+    printer = structlog.PrintLogger(target)
     structlog.configure(
         processors=[structlog.processors.add_log_level, *processors],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(target),
+        # One for all: making one for each line takes longer than writing it.
+        logger_factory=lambda *_: printer,
         # A cached logger would go on with the old set-up.
         cache_logger_on_first_use=False,
     )

@@ -100,6 +100,9 @@ class BodyReader:
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
         try:
+            if request.content.is_eof():
+                # It came with its headers, as most do: nothing to wait for.
+                return await self._collect(request, reservation)
             async with asyncio.timeout(self._deadline_seconds):
                 return await self._collect(request, reservation)
         except TimeoutError:

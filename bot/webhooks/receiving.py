@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 import structlog
 from aiohttp import hdrs, web
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from billing.ports import Clock
 from bot.forwarding import FORWARD_TOPIC
@@ -77,12 +77,11 @@ class DeliveryReceiver:
             except ProblemError as refusal:
                 self._note_refusal(request, refusal)
                 raise
-            with bound_contextvars(delivery_id=prepared.delivery.delivery_id):
-                outcome = await self._keep(prepared)
-                self._counter.count(self._hook, outcome)
-                log.debug(
-                    "delivery_taken", hook=self._hook.value, github_event=prepared.delivery.event, outcome=outcome
-                )
+            # It ends with the request, which aiohttp handles in a task of its own.
+            bind_contextvars(delivery_id=prepared.delivery.delivery_id)
+            outcome = await self._keep(prepared)
+            self._counter.count(self._hook, outcome)
+            log.debug("delivery_taken", hook=self._hook.value, github_event=prepared.delivery.event, outcome=outcome)
         return _answer(outcome)
 
     async def _take(self, request: web.Request, reservation: Reservation) -> Prepared:
