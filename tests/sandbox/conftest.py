@@ -2,6 +2,8 @@
 
 import asyncio
 import functools
+import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -221,3 +223,15 @@ async def client(github: GitHubStandIn) -> AsyncIterator[Client]:
     """A client of the stand-in's API."""
     async with aiohttp.ClientSession() as session:
         yield Client(github, session)
+
+
+async def shown(client: "Client", account_id: int) -> Any:
+    """Return what the API shows of an account, or `None` for a 404."""
+    answer = await client.get(f"/marketplace_listing/accounts/{account_id}")
+    assert answer.status in {200, 404}
+    return answer.body if answer.status == 200 else None
+
+
+def digest(secret: str, webhook: Received, algorithm: str) -> str:
+    """Return what a webhook's signature must be."""
+    return f"{algorithm}=" + hmac.new(secret.encode(), webhook.raw, getattr(hashlib, algorithm)).hexdigest()
