@@ -72,7 +72,12 @@ def sqlite_writer(url: URL) -> Engine:
     A transaction that began by reading could not become a writer once another process has written.
     """
     engine = create_engine(
-        url.set(drivername="sqlite+pysqlite"), pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_SECONDS}
+        url.set(drivername="sqlite+pysqlite"),
+        pool_size=1,
+        max_overflow=0,
+        # An error's text gets into the log; what it was about, a body or a name, must not.
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_SECONDS},
     )
     event.listen(engine, "connect", _set_up_writer)
     event.listen(engine, "begin", _begin_immediate)
@@ -82,7 +87,9 @@ def sqlite_writer(url: URL) -> Engine:
 def reader(url: URL) -> AsyncEngine:
     """An asynchronous engine for reading. Each transaction sees one state of the database."""
     if is_sqlite(url):
-        engine = create_async_engine(url, pool_size=READERS, max_overflow=0, connect_args={"timeout": BUSY_SECONDS})
+        engine = create_async_engine(
+            url, pool_size=READERS, max_overflow=0, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}
+        )
         event.listen(engine.sync_engine, "connect", _set_up_reader)
         event.listen(engine.sync_engine, "begin", _begin_deferred)
         return engine
@@ -91,6 +98,7 @@ def reader(url: URL) -> AsyncEngine:
         pool_size=READERS,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,
         isolation_level="REPEATABLE READ",
         connect_args=_postgres_arguments(),
     )
@@ -98,7 +106,9 @@ def reader(url: URL) -> AsyncEngine:
 
 def postgres_writer(url: URL) -> AsyncEngine:
     """An engine with one connection, for the writer. READ COMMITTED: a statement sees what its locks waited for."""
-    return create_async_engine(url, pool_size=1, max_overflow=0, connect_args=_postgres_arguments())
+    return create_async_engine(
+        url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=_postgres_arguments()
+    )
 
 
 def _postgres_arguments() -> dict[str, object]:
