@@ -51,4 +51,5 @@ def move_clock(world: World, command: MoveClock) -> str:
     if command.seconds is not None:
         world.clock.advance(seconds=command.seconds)
     world.catch_up()
-    return f"It is now {world.clock.now():%d %b %Y, %H:%M} UTC."
+    now = world.clock.now()
+    return f"It is now {now.day} {now:%b %Y, %H:%M} UTC."
