@@ -1,6 +1,7 @@
 """Telling people of alarms, by mail and by webhook."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -58,9 +59,11 @@ class AlertSender:
     ) -> None:
         self._outbox = outbox
         self._clock = clock
-        self._mailer = mailer
-        self._recipient = recipient
-        self._poster = poster
+        self._ways: dict[str, Callable[[Alert, ClaimedEffect], Awaitable[None]]] = {}
+        if mailer is not None and recipient:
+            self._ways[BY_MAIL] = functools.partial(self._mail, mailer, recipient)
+        if poster is not None:
+            self._ways[BY_WEBHOOK] = functools.partial(self._post, poster)
 
     async def send(self, effect: ClaimedEffect) -> str:
         """Tell of one alarm; why nobody was told, if so.
@@ -70,36 +73,30 @@ class AlertSender:
             MailRefusedError: The mail server won't ever take it.
         """
         alert = msgspec.json.decode(effect.payload, type=Alert)
-        ways = self._ways() if not alert.way else [way for way in self._ways() if way == alert.way]
-        if not ways:
-            return NOBODY
-        if len(ways) > 1:
-            for way in ways:
-                await self._outbox.enqueue(_by(way, alert, effect, self._clock.now()))
-            return ""
-        if ways == [BY_MAIL] and self._mailer is not None:
-            await self._mailer.send(self._mail(alert, effect), now=self._clock.now())
-        elif self._poster is not None:
-            await self._poster.post(JSON_HEADERS, msgspec.json.encode(_document(alert)))
+        ways = [way for way in self._ways if alert.way in ("", way)]
+        match ways:
+            case []:
+                return NOBODY
+            case [way]:
+                await self._ways[way](alert, effect)
+            case _:
+                for way in ways:
+                    await self._outbox.enqueue(_by(way, alert, effect, self._clock.now()))
         return ""
 
-    def _ways(self) -> list[str]:
-        """By which ways people can be told."""
-        ways = []
-        if self._mailer is not None and self._recipient:
-            ways.append(BY_MAIL)
-        if self._poster is not None:
-            ways.append(BY_WEBHOOK)
-        return ways
-
-    def _mail(self, alert: Alert, effect: ClaimedEffect) -> Mail:
-        return Mail(
-            recipient=self._recipient,
+    async def _mail(self, mailer: Mailer, recipient: str, alert: Alert, effect: ClaimedEffect) -> None:
+        mail = Mail(
+            recipient=recipient,
             subject=f"[Tallyhook] {_headline(alert)}",
             text=f"{alert.detail}\n\nFirst seen {_written(alert.since)}, {alert.count} times so far.\n"
             "All alarms: tallyhook alarms list\n",
             reference=f"alert-{effect.id}",
         )
+        await mailer.send(mail, now=self._clock.now())
+
+    @staticmethod
+    async def _post(poster: Poster, alert: Alert, _effect: ClaimedEffect) -> None:
+        await poster.post(JSON_HEADERS, msgspec.json.encode(_document(alert)))
 
 
 def _by(way: str, alert: Alert, effect: ClaimedEffect, now: datetime) -> NewEffect:

@@ -111,15 +111,15 @@ class EffectSender:
 
     async def _work_off(self, effect: ClaimedEffect) -> None:
         """Send one effect, and see to it that it ends or is tried again."""
-        try:
-            with structlog.contextvars.bound_contextvars(effect_id=effect.id, topic=effect.topic):
+        with structlog.contextvars.bound_contextvars(effect_id=effect.id, topic=effect.topic):
+            try:
                 await self._send(effect)
-        except TEMPORARY as error:
-            # The database is away just now: it is due again when the lease runs out.
-            log.warning("effect_left", effect_id=effect.id, reason=str(error))
-        finally:
-            self._active -= 1
-            self._waker.wake()
+            except TEMPORARY as error:
+                # The database is away just now, or the lease is lost: it is due again when the lease runs out.
+                log.warning("effect_left", reason=str(error))
+            finally:
+                self._active -= 1
+                self._waker.wake()
 
     async def _send(self, effect: ClaimedEffect) -> None:
         """Send one effect, and record what came of it."""

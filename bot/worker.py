@@ -179,19 +179,26 @@ class Worker:
         """Handle a partition's deliveries one after another."""
         try:
             for delivery in deliveries:
-                if self._is_stopping:
+                if self._is_stopping or not await self._is_handled(delivery):
                     break
-                with structlog.contextvars.bound_contextvars(delivery_id=delivery.delivery_id, inbox_id=delivery.id):
-                    await self._handle(delivery)
-        except LeaseLostError:
-            log.warning("lease_lost", partition=lease.partition)
-        except TEMPORARY as error:
-            # The database is away just now: what is left is due again when the lease runs out.
-            log.warning("partition_left", partition=lease.partition, reason=str(error))
         finally:
             self._active.discard(lease)
             self._finished.append(lease)
             self._waker.wake()
+
+    async def _is_handled(self, delivery: ClaimedDelivery) -> bool:
+        """Handle one delivery; False if its partition has to be left."""
+        with structlog.contextvars.bound_contextvars(delivery_id=delivery.delivery_id, inbox_id=delivery.id):
+            try:
+                await self._handle(delivery)
+            except LeaseLostError:
+                log.warning("lease_lost", partition=delivery.partition)
+                return False
+            except TEMPORARY as error:
+                # The database is away just now: what is left is due again once it is back.
+                log.warning("partition_left", partition=delivery.partition, reason=str(error))
+                return False
+        return True
 
     async def _handle(self, delivery: ClaimedDelivery) -> None:
         """Handle one delivery, and see to it that it ends or is tried again.

@@ -1,6 +1,6 @@
 """Every state a customer can be in, reached over the wire, on both engines: what the ledger and the plan are there."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -58,21 +58,21 @@ def shown(state: CustomerState) -> Shown:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("make", "expected"),
     [
-        ("purchase_only", Shown(posted=FIRST_GRANT, plan="pro", state="active", entries=1)),
-        ("installed_only", Shown(posted=SIGN_UP, installations=("active",), entries=1)),
+        (Customers.purchase_only, Shown(posted=FIRST_GRANT, plan="pro", state="active", entries=1)),
+        (Customers.installed_only, Shown(posted=SIGN_UP, installations=("active",), entries=1)),
         (
-            "both",
+            Customers.both,
             Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
         ),
         (
-            "upgraded",
+            Customers.upgraded,
             # The free plan's period runs from the purchase to 2 December; of its 30 days all are left.
             Shown(posted=60 + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
         ),
         (
-            "downgrade_pending",
+            Customers.downgrade_pending,
             Shown(
                 posted=FIRST_GRANT + SIGN_UP,
                 plan="pro",
@@ -83,7 +83,7 @@ def shown(state: CustomerState) -> Shown:
             ),
         ),
         (
-            "cancel_pending",
+            Customers.cancel_pending,
             Shown(
                 posted=FIRST_GRANT + SIGN_UP,
                 plan="pro",
@@ -94,28 +94,28 @@ def shown(state: CustomerState) -> Shown:
             ),
         ),
         (
-            "cancelled",
+            Customers.cancelled,
             Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="ended", installations=("active",), entries=2),
         ),
         (
-            "neither_left",
+            Customers.neither_left,
             Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="ended", installations=("deleted",), entries=2),
         ),
         (
-            "unconfirmed",
+            Customers.unconfirmed,
             Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="unconfirmed", installations=("active",), entries=2),
         ),
-        ("unknown_plan", Shown(posted=SIGN_UP, plan="", state="active", installations=("active",), entries=1)),
+        (Customers.unknown_plan, Shown(posted=SIGN_UP, plan="", state="active", installations=("active",), entries=1)),
         (
-            "suspended",
+            Customers.suspended,
             Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("suspended",), entries=2),
         ),
         (
-            "uninstalled",
+            Customers.uninstalled,
             Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("deleted",), entries=2),
         ),
         (
-            "reinstalled",
+            Customers.reinstalled,
             Shown(
                 posted=FIRST_GRANT + SIGN_UP,
                 plan="pro",
@@ -125,15 +125,15 @@ def shown(state: CustomerState) -> Shown:
             ),
         ),
         (
-            "renamed",
+            Customers.renamed,
             Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
         ),
     ],
 )
 async def test_each_state_is_what_its_name_says(
-    deployment: Deployment, customers: Customers, name: str, expected: Shown
+    deployment: Deployment, customers: Customers, make: Callable[[Customers], Awaitable[Account]], expected: Shown
 ) -> None:
-    account: Account = await getattr(customers, name)()
+    account = await make(customers)
     state = await deployment.customer(account)
     assert state is not None
     assert shown(state) == expected

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import jwt
 import pytest
+from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -13,13 +14,14 @@ from billing.errors import TemporaryFailureError
 from billing.values import InstallationId
 from bot.github.client import API_VERSION, GitHubClient
 from bot.github.errors import InstallationGoneError, InstallationSuspendedError
-from bot.github.tokens import AppToken, GitHubTime
+from bot.github.tokens import MOST_TOKENS, AppToken, GitHubTime, InstallationToken, InstallationTokens
 from sandbox.clock import VirtualClock
 from sandbox.github.exchange import Exchange
 from sandbox.github.model import Installation
 from sandbox.github.server import GitHubStandIn
 from tests.bot.github.conftest import START
 from tests.bot.github.connecting import connected, while_time_passes
+from tests.bot.github.impostor import Impostor, answering
 
 REPOSITORIES = "/installation/repositories"
 
@@ -311,3 +313,59 @@ def test_a_key_of_another_kind_is_refused_at_once(clock: VirtualClock) -> None:
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     with pytest.raises(TypeError, match="RSA"):
         AppToken(client_id="Iv23liSandboxApp0001", private_key=pem, time=GitHubTime(clock))
+
+
+# Tokens in forms that the stand-in doesn't send -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [{}, {"token": None}, {"token": ""}, {"token": 5}, []])
+async def test_an_answer_without_a_token_is_a_temporary_failure(
+    impostor: Impostor, impostor_client: GitHubClient, answer: object
+) -> None:
+    impostor.answer = answering(lambda: web.json_response(answer, status=201))
+    with pytest.raises(TemporaryFailureError, match="no token"):
+        await impostor_client.ask_as_installation(InstallationId(5), "GET", REPOSITORIES)
+
+
+async def test_a_token_that_tells_no_end_lives_for_an_hour(impostor: Impostor, impostor_client: GitHubClient) -> None:
+    impostor.answer = answering(lambda: web.json_response({"token": "opaque", "expires_at": "soon"}, status=201))
+    for _ in range(3):
+        await impostor_client.ask_as_installation(InstallationId(5), "GET", REPOSITORIES)
+    assert [path for path in impostor.asked if path.endswith("access_tokens")] == ["/app/installations/5/access_tokens"]
+
+
+async def test_a_body_is_sent_as_json(client: GitHubClient, exchanges: list[Exchange]) -> None:
+    answer = await client.ask_as_app("PATCH", "/app/hook/config", body=b'{"content_type": "form"}')
+    assert answer.status == 200
+    assert exchanges[0].headers["content-type"] == "application/json"
+    assert json.loads(answer.body)["content_type"] == "form"
+
+
+async def test_the_number_of_tokens_kept_is_bounded(clock: VirtualClock) -> None:
+    minted: list[InstallationId] = []
+
+    async def mint(installation_id: InstallationId) -> InstallationToken:
+        minted.append(installation_id)
+        return InstallationToken(value="opaque", minted_at=START, expires_at=START + timedelta(hours=1))
+
+    tokens = InstallationTokens(mint, time=GitHubTime(clock))
+    await tokens.token(InstallationId(1))
+    for identifier in range(2, MOST_TOKENS + 1):
+        await tokens.token(InstallationId(identifier))
+    await tokens.token(InstallationId(1))
+    assert len(minted) == MOST_TOKENS
+    await tokens.token(InstallationId(MOST_TOKENS + 1))
+    # The one used longest ago made room; the first was used since.
+    await tokens.token(InstallationId(1))
+    assert len(minted) == MOST_TOKENS + 1
+    await tokens.token(InstallationId(2))
+    assert len(minted) == MOST_TOKENS + 2
+
+
+def test_an_answer_without_a_date_tells_no_time(clock: VirtualClock) -> None:
+    time = GitHubTime(clock)
+    time.hear(START + timedelta(hours=1), sent_at=START)
+    time.hear(None, sent_at=START)
+    assert time.now() == START + timedelta(hours=1)
+    time.hear(START, sent_at=START)
+    assert time.now() == START

@@ -139,3 +139,4 @@ def test_an_address_without_a_host_is_nobodys() -> None:
     assert is_same_server("https://api.github.com/a", "https://api.github.com:443/b")
     assert not is_same_server("https://api.github.com/a", "http://api.github.com/a")
     assert not is_same_server("https://api.github.com", "/relative")
+    assert not is_same_server("https://api.github.com", "http://[/")
