@@ -76,26 +76,10 @@ async def working(
         )
         billing = BillingService(database.store, clock, plans)
         stack.push_async_callback(billing.close)
-        plan_ids = _marketplace_plan_ids(plans)
-        context = Context(
-            github=GitHubReadBacks(github, marketplace=settings.has_marketplace, marketplace_plan_ids=plan_ids),
-            billing=billing,
-        )
         tasks = BackgroundTasks(
             [
-                Housekeeping(
-                    inbox=database.inbox,
-                    clock=clock,
-                    retention_days=settings.retention_days,
-                    marketplace_plan_ids=plan_ids,
-                ),
-                Worker(
-                    inbox=database.inbox,
-                    context=context,
-                    router=router_for(marketplace=settings.has_marketplace),
-                    clock=clock,
-                    chance=chance,
-                ),
+                _housekeeping(settings, clock, database, plans),
+                _worker(settings, clock, database, _context(settings, plans, github, billing), chance),
                 EffectSender(
                     outbox=database.outbox,
                     senders=_senders(settings, session, clock, database),
@@ -107,6 +91,34 @@ async def working(
         tasks.start()
         stack.push_async_callback(tasks.stop)
         yield tasks
+
+
+def _housekeeping(settings: ServerSettings, clock: Clock, database: Database, plans: PlanCatalog) -> Housekeeping:
+    return Housekeeping(
+        inbox=database.inbox,
+        clock=clock,
+        retention_days=settings.retention_days,
+        marketplace_plan_ids=_marketplace_plan_ids(plans),
+    )
+
+
+def _context(settings: ServerSettings, plans: PlanCatalog, github: GitHubClient, billing: BillingService) -> Context:
+    read_backs = GitHubReadBacks(
+        github, marketplace=settings.has_marketplace, marketplace_plan_ids=_marketplace_plan_ids(plans)
+    )
+    return Context(github=read_backs, billing=billing)
+
+
+def _worker(
+    settings: ServerSettings, clock: Clock, database: Database, context: Context, chance: random.Random
+) -> Worker:
+    return Worker(
+        inbox=database.inbox,
+        context=context,
+        router=router_for(marketplace=settings.has_marketplace),
+        clock=clock,
+        chance=chance,
+    )
 
 
 def _senders(

@@ -7,7 +7,7 @@ of defence for what slips through all the same, above all in the texts of errors
 import logging
 import re
 import sys
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, TextIO
 
 import msgspec
@@ -77,20 +77,6 @@ class Redactor:
         return self.clean(str(value))
 
 
-class _MalformedRequestFilter(logging.Filter):
-    """Keeps the bytes of requests that aren't HTTP out of the log: aiohttp would quote them in a traceback."""
-
-    @override
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
-            record.levelno, record.levelname = logging.WARNING, "WARNING"
-            record.msg, record.args = "http_malformed", ()
-            record.exc_info = record.exc_text = None
-            record.__dict__["error"] = type(error).__name__
-        return True
-
-
 class _ToStructlog(logging.Handler):
     """Hands what libraries log to the same lines as our own."""
 
@@ -101,23 +87,25 @@ class _ToStructlog(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        event: MutableMapping[str, Any] = {
-            "event": record.getMessage(),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-        }
-        if "error" in record.__dict__:
-            event["error"] = record.__dict__["error"]
-        if record.exc_info:
-            event["exc_info"] = record.exc_info
-        line: Any = event
         try:
+            line: Any = _event_of(record)
             for processor in self._processors:
                 line = processor(None, record.levelname.lower(), line)
             print(line, file=self._stream, flush=True)
         except Exception as error:  # noqa: BLE001 - a log line that fails must not take down what it tells of
             # Not `handleError`, which would print the line as it was before it was cleaned.
             sys.stderr.write(f"a log line of {record.name} couldn't be written: {type(error).__name__}\n")
+
+
+def _event_of(record: logging.LogRecord) -> EventDict:
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        # What came isn't HTTP. aiohttp's message and traceback quote its bytes, which anybody may have chosen.
+        return {"event": "http_malformed", "level": "warning", "logger": record.name, "error": type(error).__name__}
+    event: EventDict = {"event": record.getMessage(), "level": record.levelname.lower(), "logger": record.name}
+    if error is not None:
+        event["exc_info"] = error
+    return event
 
 
 def set_up_logs(
@@ -158,9 +146,6 @@ def set_up_logs(
     # These say at INFO what only their own developers want to know.
     for name in ("asyncio", "sqlalchemy", "alembic", "aiosqlite", "stamina"):
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
-    http = logging.getLogger("aiohttp.server")
-    if not any(isinstance(known, _MalformedRequestFilter) for known in http.filters):
-        http.addFilter(_MalformedRequestFilter())
 
 
 def _renderer(form: str, stream: TextIO) -> Processor:

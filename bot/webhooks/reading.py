@@ -1,7 +1,6 @@
 """Reading a body that nobody has vouched for yet: bounded in size, in time, and in memory over all of them together."""
 
 import asyncio
-from types import TracebackType
 from typing import Final, Self
 
 from aiohttp import hdrs, web
@@ -55,9 +54,7 @@ class Reservation:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._budget.used_bytes -= self._bytes
         self._bytes = 0
 
@@ -98,7 +95,6 @@ class BodyReader:
         if hdrs.EXPECT in request.headers and request.version >= HttpVersion11:
             # Only now, so that nobody sends a body that is refused by its length.
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0
         try:
             if request.content.is_eof():
                 # It came with its headers, as most do: nothing to wait for.

@@ -131,6 +131,8 @@ SECRET_WORD = "hunter2hunter"
         ("PUBLIC_URL", f"https://{SECRET_WORD}:70000", "well-formed"),
         ("PUBLIC_URL", f"https://<{SECRET_WORD}>", "characters"),
         ("GITHUB_API_URL", f"http://{SECRET_WORD}.example.com/api/v3", "http would send secrets readable"),
+        ("PUBLIC_URL", f"https://{SECRET_WORD}!.example.com", "host"),
+        ("PUBLIC_URL", f"https://example.com/#{SECRET_WORD}", "fragment"),
         ("GITHUB_API_URL", "http://10.0.0.7/api/v3", "http would send secrets readable"),
         ("GITHUB_API_URL", f"https://api.github.com?{SECRET_WORD}", "query"),
         ("GITHUB_API_URL", f"https://user:{SECRET_WORD}@api.github.com", "password"),
@@ -143,6 +145,7 @@ SECRET_WORD = "hunter2hunter"
         ("ALERT_EMAIL", "ops@example.com", "no SMTP_URL"),
         ("SMTP_URL", f"https://{SECRET_WORD}", "smtp://"),
         ("SMTP_URL", f"smtp://{SECRET_WORD}@mail.example.com", "both a user name and a password"),
+        ("SMTP_URL", f"smtp://mail.example.com/{SECRET_WORD}", "end after the port"),
         ("MAIL_FROM", SECRET_WORD, "e-mail address"),
         ("DATABASE_URL", f"mysql://user:{SECRET_WORD}@host/name", "sqlite+aiosqlite:/// or postgresql://"),
         ("DATABASE_URL", SECRET_WORD, "sqlite+aiosqlite:/// or postgresql://"),
@@ -200,6 +203,12 @@ def test_a_key_that_is_none_is_named_with_the_reason(kind: str, reason: str) -> 
     assert text[40:60] not in line
 
 
+def test_mail_needs_a_sender() -> None:
+    line = str(refusal_of({"SMTP_URL": "smtp://localhost"}))
+
+    assert line.startswith("MAIL_FROM is missing, and mail needs a sender")
+
+
 def test_of_several_faults_the_line_tells_all_names() -> None:
     refusal = refusal_of({"PORT": "x", "SESSION_SECRET": None})
 
@@ -247,7 +256,7 @@ def test_a_private_key_comes_in_three_shapes(shape: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["GITHUB_FORWARD_URL", "ALERT_WEBHOOK_URL"])
 @pytest.mark.parametrize(
     "address",
-    ["http://127.0.0.1:3000/hook", "http://[::1]/hook", "http://10.1.2.3/hook", "http://app:3000/hook",
+    ["http://127.0.0.1:3000/hook", "http://localhost/hook", "http://[::1]/hook", "http://10.1.2.3/hook", "http://app:3000/hook",
      "http://app.default.svc.cluster.local/hook", "https://app.example.com/hook?a=b"],
 )  # fmt: skip
 def test_within_ones_own_network_http_will_do(name: str, address: str) -> None:
@@ -288,8 +297,10 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("LOG_FORMAT", "")
 
     settings = read_settings(CommandSettings, environment_file=file)
+    findings = {finding.name: finding.verdict for finding in examine(environment_file=file)}
 
     assert (settings.log_level, settings.log_format) == ("error", "console")
+    assert (findings["LOG_LEVEL"], findings["LOG_FORMAT"]) == (Verdict.OK, Verdict.OK)
 
 
 def test_examining_tells_of_every_setting() -> None:
@@ -345,6 +356,15 @@ def test_a_file_that_is_neither_is_refused_in_one_line(content: bytes, tmp_path:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsFileError, match="absent"):
         read_settings_file(tmp_path / "absent")
+
+
+def test_a_file_that_may_not_be_read_is_said_to_be_so(tmp_path: Path) -> None:
+    # Under root nothing is forbidden, but a file in place of a directory is an error of the system's as well.
+    file = tmp_path / "app.pem"
+    file.write_text("no key")
+
+    for path in (file, file / "below", tmp_path):
+        assert "neither PEM text" in str(refusal_of({"GITHUB_PRIVATE_KEY": str(path)}))
 
 
 def test_the_document_tells_every_setting_and_every_secret_format() -> None:
