@@ -56,19 +56,28 @@ class SqliteTransactor:
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction and commit."""
         connection = self._connected()
+        is_clean = False
         try:
-            with connection.begin():
-                transaction = Transaction(connection)
+            begun = connection.begin()
+            transaction = Transaction(connection)
+            try:
                 result = work(transaction)
-        except Exception as error:
-            if is_away(error):
+            except Exception as error:
+                begun.rollback()
+                is_clean = not is_away(error)
+                raise
+            begun.commit()
+            is_clean = True
+        finally:
+            # After a failure to begin, to commit or to roll back nobody knows what the connection is in.
+            if not is_clean:
                 self._disconnect()
-            raise
         transaction.committed()
         return result
 
     def sees_foreign_commits(self) -> bool:
         """Whether another connection than this one has changed the file since the last call."""
+        # The number is the connection's own: it stands still for what this one commits.
         driver = self._connected().connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         before, self._version = self._version, driver.execute("PRAGMA data_version").fetchone()[0]
@@ -101,6 +110,7 @@ class PostgresTransactor:
         self._engine: AsyncEngine = postgres_writer(url)
         self._connection: AsyncConnection | None = None
         self._runner = asyncio.Runner()
+        self._is_committing = False
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction and commit."""
@@ -117,32 +127,50 @@ class PostgresTransactor:
 
     async def _run(self, work: Callable[[Transaction], T]) -> T:
         was_connected = self._connection is not None
-        if self._connection is None:
-            self._connection = await self._engine.connect()
-            driver = (await self._connection.get_raw_connection()).driver_connection
-            assert driver is not None
-            self.backend_pid = driver.get_server_pid()
-        connection = self._connection
+        self._is_committing = False
         try:
-            async with connection.begin() as outer:
-                transaction, result = await connection.run_sync(self._in_transaction, work)
-                was_connected = False
-                await outer.commit()
+            transaction, result = await self._run_once(work)
         except Exception as error:
-            if connection.invalidated or is_away(error):
-                await self._disconnect()
-                if was_connected:
-                    # The server went away while nobody looked, and may be back. Not after a commit was asked for:
-                    # that one may have happened.
-                    return await self._run(work)
-            raise
+            # The server may have gone away while nobody looked, and be back. Not after a commit was asked for: that one
+            # may have happened.
+            if not was_connected or self._is_committing or not is_away(error):
+                raise
+            transaction, result = await self._run_once(work)
         transaction.committed()
         return result
+
+    async def _run_once(self, work: Callable[[Transaction], T]) -> tuple[Transaction, T]:
+        connection = await self._connected()
+        is_clean = False
+        try:
+            begun = await connection.begin()
+            try:
+                done = await connection.run_sync(self._in_transaction, work)
+            except Exception as error:
+                await begun.rollback()
+                is_clean = not is_away(error)
+                raise
+            self._is_committing = True
+            await begun.commit()
+            is_clean = True
+            return done
+        finally:
+            # After a failure to begin, to commit or to roll back nobody knows what the connection is in.
+            if not is_clean:
+                await self._disconnect()
 
     @staticmethod
     def _in_transaction(connection: Connection, work: Callable[[Transaction], T]) -> tuple[Transaction, T]:
         transaction = Transaction(connection)
         return transaction, work(transaction)
+
+    async def _connected(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+            driver = (await self._connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            self.backend_pid = driver.get_server_pid()
+        return self._connection
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

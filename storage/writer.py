@@ -113,12 +113,12 @@ class Writer:
     def _serve(self) -> None:
         is_open = True
         while is_open:
+            self._look_for_foreign_work()
             jobs, is_open = self._take()
             parts = [jobs] if self._transactor.mixes else list(_by_step(jobs).values())
             for part in parts:
                 if part:
                     self._answer(self._attempt(part))
-            self._look_for_foreign_work()
         self._transactor.close()
 
     def _take(self) -> tuple[list[_Job], bool]:

@@ -31,3 +31,17 @@ async def execute(url: str, *statements: str, **parameters: object) -> Sequence[
 async def scalar(url: str, statement: str, **parameters: object) -> Any:
     """The first column of the first row."""
     return (await execute(url, statement, **parameters))[0][0]
+
+
+async def dump(url: str, tables: Sequence[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of these tables, sorted."""
+    engine = create_async_engine(parse_url(url), poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            content = {}
+            for table in tables:
+                rows = await connection.execute(text(f"SELECT * FROM {table}"))
+                content[table] = sorted((tuple(row) for row in rows), key=repr)
+            return content
+    finally:
+        await engine.dispose()
