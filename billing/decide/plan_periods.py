@@ -62,15 +62,13 @@ class Observed:
     def changed_on(self) -> date:
         """Since which day the plan holds: as the delivery says, else today.
 
-        If GitHub showed another deal when it was last asked, no earlier than that: an old delivery that is handled
-        again dates nothing back.
+        It held no earlier than GitHub was last asked and showed something else: an old delivery that is handled again
+        dates nothing back. Only where this very plan was shown, but unknown to us, that tells nothing.
         """
         day = utc_date(self.now if self.effective_at is None else self.effective_at)
-        before, after = self.before, self.after
-        is_same_plan = before.marketplace_plan_id == after.marketplace_plan_id
-        if is_same_plan and (before.unmapped_plan_id or before.unit_count == after.unit_count):
+        if self.before.unmapped_plan_id == self.after.marketplace_plan_id:
             return day
-        return max(day, utc_date(before.confirmed_at))
+        return max(day, utc_date(self.before.confirmed_at))
 
 
 def effective_at(hint: MarketplaceHint, marketplace_plan_id: int, now: datetime) -> datetime | None:

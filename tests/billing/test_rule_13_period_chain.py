@@ -1,6 +1,6 @@
 """Rule 13: one chain of periods, which goes on through cancellation and new purchase and is never cut."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -54,6 +54,17 @@ def test_rule_13_at_a_billing_date_the_grant_waits_until_it_has_moved_on(billed_
     history.now = day(12, 22)
     history.follow(truth(PRO, billed_at=of_2027(1, 20)), "pending_change")
     assert (history.period.starts_at, history.available) == (day(12, 20), 60)
+
+
+def test_rule_13_the_next_month_begins_at_the_very_moment() -> None:
+    history = with_pro()
+    last = history.period
+    history.now = day(12, 20) - timedelta(milliseconds=1)
+    history.follow(truth(PRO, billed_at=of_2027(1, 20)), "pending_change")
+    assert history.period == last
+    history.now = day(12, 20)
+    history.follow(truth(PRO, billed_at=of_2027(1, 20)), "pending_change")
+    assert history.period.starts_at == day(12, 20)
 
 
 def test_rule_13_missed_months_are_not_granted_and_the_current_one_is() -> None:
@@ -184,6 +195,13 @@ def test_rule_13_a_change_on_the_billing_date_is_the_whole_months() -> None:
     history.now = of_2027(1, 10, 12)
     history.follow(truth(MAX, billed_at=of_2027(1, 20)), "changed", effective_at=day(12, 20), hinted=MAX)
     assert history.period.target == 120
+
+
+def test_rule_13_a_change_on_the_day_of_a_moved_anchor_is_one_share() -> None:
+    history = with_pro(plan=STARTER)
+    history.now = day(12, 28)
+    history.follow(truth(MAX, billed_at=of_2027(1, 5)), "changed", effective_at=day(12, 20), hinted=MAX)
+    assert history.period.target == 62, "120 x 16 / 31, up, not 20 and 100 rounded up each"
 
 
 def test_rule_13_a_plan_that_left_the_catalogue_counts_nothing_for_the_time_before_a_change() -> None:

@@ -95,6 +95,12 @@ def test_rule_14_a_purchase_told_of_a_month_late_gets_the_month_that_holds_now()
     assert history.available == 60
 
 
+def test_rule_14_told_of_at_the_very_end_of_its_first_period_it_gets_the_next() -> None:
+    history = History(now=day(12, 20))
+    history.follow(truth(PRO, billed_at=day(1, 20, year=2027)), effective_at=day(12, 1))
+    assert (history.period.starts_at, history.available) == (day(12, 20), 60)
+
+
 def test_rule_14_told_of_late_and_on_the_billing_date_it_waits() -> None:
     history = History()
     history.follow(truth(PRO, billed_at=day(12, 1, 7)), effective_at=day(10, 3))

@@ -40,6 +40,22 @@ def test_rule_15_the_share_is_rounded_up() -> None:
     assert history.journal[-1].amount == 2
 
 
+def test_rule_15_one_credit_more_counts_too() -> None:
+    history = with_pro()
+    history.plans = parse_plans(CATALOG.replace("included_credits = 120", "included_credits = 61"))
+    change(history, MAX, 29)
+    assert history.lines() == [("grant", 60), ("grant", 1)]
+
+
+def test_rule_15_a_clock_set_back_behind_a_showing_leaves_no_days() -> None:
+    history = with_pro()
+    history.now = day(12, 30, 12)
+    history.follow(truth(PRO, billed_at=BILLED), "pending_change")
+    history.now = day(12, 29)
+    history.follow(truth(MAX, billed_at=BILLED), "changed", effective_at=day(12, 29), hinted=MAX)
+    assert (history.period.allowance, history.period.target) == (120, 60)
+
+
 def test_rule_15_a_downgrade_takes_nothing() -> None:
     history = with_pro()
     change(history, STARTER, 10)
