@@ -1,7 +1,6 @@
 """`tallyhook deliveries`: the inbox of webhooks, and handling one again."""
 
-import enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,23 +19,8 @@ deliveries = group(
 )
 
 
-class State(enum.StrEnum):
-    """The states of a delivery."""
-
-    RECEIVED = "received"
-    DONE = "done"
-    IGNORED = "ignored"
-    REFUSED = "refused"
-    DEAD = "dead"
-
-
-class Route(enum.StrEnum):
-    """Where deliveries come in."""
-
-    GITHUB = "github"
-    GITHUB_MARKETPLACE = "github_marketplace"
-
-
+State = Literal["received", "done", "ignored", "refused", "dead"]
+Route = Literal["github", "github_marketplace"]
 Ids = Annotated[
     list[int], typer.Argument(metavar="ID...", min=1, max=LARGEST_ID, help="As `deliveries list` shows them.")
 ]
@@ -64,9 +48,7 @@ def list_(
     from bot.cli.database import with_database
 
     rows = with_database(
-        lambda session: session.database.inbox.list(
-            state=state.value if state else None, route=route.value if route else None, limit=limit, before=before
-        )
+        lambda session: session.database.inbox.list(state=state, route=route, limit=limit, before=before)
     )
     if as_json:
         print_json([delivery_record(row) for row in rows])

@@ -1,7 +1,6 @@
 """`tallyhook effects`: the outbox of what is sent, and sending again what couldn't be."""
 
-import enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,14 +19,7 @@ effects = group(
 )
 
 
-class State(enum.StrEnum):
-    """The states of an effect."""
-
-    PENDING = "pending"
-    DONE = "done"
-    IGNORED = "ignored"
-    REFUSED = "refused"
-    DEAD = "dead"
+State = Literal["pending", "done", "ignored", "refused", "dead"]
 
 
 @effects.command(
@@ -45,9 +37,7 @@ def list_(
     """List effects, the newest first."""
     from bot.cli.database import with_database
 
-    rows = with_database(
-        lambda session: session.database.outbox.list(state=state.value if state else None, limit=limit, before=before)
-    )
+    rows = with_database(lambda session: session.database.outbox.list(state=state, limit=limit, before=before))
     if as_json:
         print_json([effect_record(row) for row in rows])
         return

@@ -5,8 +5,11 @@ import contextlib
 import logging
 import os
 import pty
+import select
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from tests.arch.tree import ROOT
 
 PATIENCE_SECONDS = 60.0
 """How long a program may take on a machine that is busy with other tests."""
+POLL_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,26 +110,47 @@ def environment_of(settings: Mapping[str, str] | None) -> dict[str, str]:
     return {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "TERM": "xterm", **measured, **(settings or {})}
 
 
-def converse(*arguments: str, settings: Mapping[str, str], answers: Mapping[str, str]) -> tuple[int, str]:
-    """Run the program at a terminal; give each answer once its question is asked. The exit code, and all it showed."""
+def converse(
+    *arguments: str, settings: Mapping[str, str], answers: Mapping[str, str], hidden: str = ""
+) -> tuple[int, str]:
+    """Run the program at a terminal; give each answer once its question is asked. The exit code, and all it showed.
+
+    `hidden` is the question whose answer isn't shown: what is typed before the terminal has stopped showing is lost.
+    """
     terminal, ours = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bot", *arguments], env=environment_of(settings), stdin=ours, stdout=ours, stderr=ours
-    )
-    os.close(ours)
     shown = b""
     waiting = dict(answers)
-    try:
+    command = [sys.executable, "-m", "bot", *arguments]
+    with subprocess.Popen(command, env=environment_of(settings), stdin=ours, stdout=ours, stderr=ours) as process:
+        os.close(ours)
         # Reading fails once the program has let go of the terminal.
         with contextlib.suppress(OSError):
-            while part := os.read(terminal, 65536):
+            while part := _read_within_patience(terminal, process):
                 shown += part
                 for question in [each for each in waiting if each.encode() in shown]:
+                    if question == hidden:
+                        _wait_until_nothing_is_shown(terminal)
                     os.write(terminal, f"{waiting.pop(question)}\n".encode())
-        return process.wait(PATIENCE_SECONDS), shown.decode()
-    finally:
+    os.close(terminal)
+    return process.returncode, shown.decode()
+
+
+def _read_within_patience(terminal: int, process: subprocess.Popen[bytes]) -> bytes:
+    """Read what the program shows next. One that shows nothing any more waits for an answer that nobody gives."""
+    readable, _, _ = select.select([terminal], [], [], PATIENCE_SECONDS)
+    if not readable:
         process.kill()
-        os.close(terminal)
+        raise AssertionError("the program waits for something")
+    return os.read(terminal, 65536)
+
+
+def _wait_until_nothing_is_shown(terminal: int) -> None:
+    """Wait until the program has told the terminal not to show what is typed."""
+    for _ in range(int(PATIENCE_SECONDS / POLL_SECONDS)):
+        if not termios.tcgetattr(terminal)[3] & termios.ECHO:
+            return
+        time.sleep(POLL_SECONDS)
+    raise AssertionError("the terminal goes on showing what is typed")
 
 
 async def start(*arguments: str, directory: Path, settings: Mapping[str, str] | None = None, **options: Any) -> Program:

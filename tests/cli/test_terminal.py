@@ -54,6 +54,7 @@ def test_setup_asks_for_what_it_is_not_given_and_hides_the_secret() -> None:
             "A client secret": secret,
             "private key": "absent.pem",
         },
+        hidden="A client secret",
     )
 
     assert code == 2
