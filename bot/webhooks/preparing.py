@@ -79,8 +79,6 @@ class Preparer:
     def _routed(self, delivery: Delivery) -> Routed | None:
         try:
             return self._route(delivery.event, delivery.action, delivery.document)
-        except RecursionError:
-            raise MalformedDeliveryError(problems.TOO_DEEP) from None
         except ValueError:
             # Numbers of more digits than anything reads, say: well formed, and still nothing that GitHub sends.
             raise MalformedDeliveryError(problems.NOT_JSON) from None

@@ -108,7 +108,7 @@ TOO_DEEP: Final = Problem(
     name="too-deep",
     status=HTTPStatus.BAD_REQUEST,
     title="The JSON is nested too deeply",
-    detail="GitHub's events are nested some ten levels deep; send one like that.",
+    detail="GitHub's events are nested some ten levels deep. Send at most 500.",
 )
 NOT_AN_OBJECT: Final = Problem(
     name="not-an-object",

@@ -6,6 +6,7 @@ import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from bot.webhooks.verify import DEEPEST
 from tests.bot.deliveries import FORM, JSON, body_of, form_of, headers_of, sign
 from tests.bot.hostile import TARGETS, Target
 from tests.bot.wire import in_chunks, request_of
@@ -228,7 +229,7 @@ def _sign_a_wrong_action(forgery: Forgery) -> None:
 
 
 def _sign_too_deep_a_text(forgery: Forgery) -> None:
-    depth = forgery.chance.randrange(20_000, 60_000)
+    depth = forgery.chance.randrange(DEEPEST, 3000)
     begin, end = forgery.chance.choice([(b"[", b"]"), (b'{"a":', b"}")])
     forgery.become_json(b'{"action": "created", "x": ' + begin * depth + b"1" + end * depth + b"}")
     forgery.statuses = MALFORMED

@@ -10,7 +10,7 @@ from typing import Any
 from multidict import CIMultiDict
 
 from bot.webhooks.reading import LARGEST_BODY_BYTES
-from bot.webhooks.verify import Hook
+from bot.webhooks.verify import DEEPEST, Hook
 from tests.bot.deliveries import (
     APP_SECRET,
     FORM,
@@ -249,6 +249,7 @@ def _bodies(target: Target) -> Iterator[Case]:
         ("compressed", gzip.compress(body), "not-utf8"),
         ("no UTF-8 where nobody looks", b'{"a": {"b": "\xff"}}', "not-utf8"),
         ("UTF-16", body.decode().encode("utf-16"), "not-utf8"),
+        ("a level too deep", b'{"a":' * (DEEPEST + 1) + b"1" + b"}" * (DEEPEST + 1), "too-deep"),
         ("too deep in a list", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "too-deep"),
         ("too deep in objects", b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "too-deep"),
         ("too deep and never closed", b"[" * 100_000, "too-deep"),

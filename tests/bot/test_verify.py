@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from bot.problems import ProblemError
 from bot.webhooks import problems
 from bot.webhooks.verify import (
+    DEEPEST,
     Delivery,
     Hook,
     MalformedDeliveryError,
@@ -90,6 +91,27 @@ def test_several_secrets_are_valid_during_a_rotation() -> None:
 def test_json_may_escape_half_a_character() -> None:
     # Such a text is valid JSON, and no GitHub user may make a delivery unreadable by what they write.
     assert read(b'{"action": "created", "title": "\\ud83d"}').action == "created"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":' * DEEPEST + b"1" + b"}" * DEEPEST,
+        b'{"a": ' + b"[" * (DEEPEST - 1) + b"]" * (DEEPEST - 1) + b"}",
+        b'{"a": [' + b"{}," * 5000 + b"[]]}",
+        b'{"a": "' + b"[{" * 5000 + b'\\"[[", "b": "\\\\"}',
+    ],
+)
+def test_depth_is_counted_and_not_brackets(body: bytes) -> None:
+    assert read(body).document == body
+
+
+def test_how_long_looking_for_depth_takes_grows_with_the_text_only() -> None:
+    # Were each quotation mark looked at from its own place to the end, this would take hours.
+    body = b'{"a": "' + b'\\"' * 2_000_000 + b"[" * 1000
+
+    with pytest.raises(MalformedDeliveryError):
+        read(body)
 
 
 def test_no_action_is_none() -> None:
