@@ -30,9 +30,11 @@ CHROMIUM_ARGUMENTS = (
 )
 """Chromium refuses to run its own sandbox as root; the rest keeps it from calling home."""
 
-# A property test takes the time it takes. What CI tries is the same on every run, what a contributor tries is new.
+# A property test takes the time it takes. What CI tries is the same on every run, what a contributor tries is new;
+# `--hypothesis-profile=thorough` tries twenty times as much.
 settings.register_profile("local", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
+settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=2000)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

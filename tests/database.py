@@ -45,11 +45,17 @@ def _migrate(url: str) -> None:
     migrating.upgrade(url)
 
 
-@pytest.fixture
-def postgresql_url(postgres_server: Postgres) -> Iterator[str]:
-    """The address of a migrated PostgreSQL database of the test's own; it is dropped after the test."""
+@pytest.fixture(scope="session")
+def postgresql_template(postgres_server: Postgres) -> str:
+    """The name of a migrated PostgreSQL database that nobody writes to, made once a session."""
     postgres_server.ensure_template(TEMPLATE, _migrate)
-    database = postgres_server.create_database(template=TEMPLATE)
+    return TEMPLATE
+
+
+@pytest.fixture
+def postgresql_url(postgres_server: Postgres, postgresql_template: str) -> Iterator[str]:
+    """The address of a migrated PostgreSQL database of the test's own; it is dropped after the test."""
+    database = postgres_server.create_database(template=postgresql_template)
     yield postgres_server.url(database)
     postgres_server.drop_database(database)
 

@@ -1,0 +1,123 @@
+"""Our side of a history: what the database says, in plain SQL, so that nothing of the product is asked about itself."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from billing.values import NEVER, to_milliseconds
+from storage.engines import parse_url
+from tests.system.power import ONLOOKER
+
+Row = Mapping[str, Any]
+
+ENDS: Final = frozenset({"done", "ignored", "refused", "dead"})
+
+_NEVER: Final = to_milliseconds(NEVER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """A customer with everything that hangs on it. Times are milliseconds since 1970.
+
+    Attributes:
+        subscription: the row of the Marketplace; None if there is none.
+        installations: the states by GitHub's id.
+        entries: the journal in its order.
+        grants: all that were ever made.
+    """
+
+    row: Row
+    subscription: Row | None
+    installations: Mapping[int, str]
+    entries: Sequence[Row]
+    grants: Sequence[Row]
+
+
+class OurSide:
+    """Looks on while the product works."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._dead_leases: set[tuple[str, int]] = set()
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url: str) -> AsyncIterator["OurSide"]:
+        """Look at this database."""
+        engine = create_async_engine(
+            parse_url(url), isolation_level="AUTOCOMMIT", execution_options={ONLOOKER: True}, pool_size=1
+        )
+        try:
+            yield cls(engine)
+        finally:
+            await engine.dispose()
+
+    async def rows(self, statement: str) -> Sequence[Row]:
+        """What a statement selects."""
+        async with self._engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(text(statement))).mappings()]
+
+    # Whether the product is at work ----------------------------------------------------------------------------------
+
+    async def note_death(self, now: int) -> None:
+        """Nobody works under the leases of now any more."""
+        rows = await self._partitions()
+        self._dead_leases |= {(row["key"], row["lease_number"]) for row in rows if row["lease_until"] > now}
+
+    async def is_at_rest(self, now: int) -> bool:
+        """Whether the product has nothing to do: nothing is due, and nobody works on anything."""
+        for row in await self._partitions():
+            is_leased = row["lease_until"] > now and (row["key"], row["lease_number"]) not in self._dead_leases
+            if is_leased or row["due_at"] <= now:
+                return False
+        return True
+
+    async def next_due(self) -> int | None:
+        """When there is something to do again."""
+        return min((row["due_at"] for row in await self._partitions() if row["due_at"] < _NEVER), default=None)
+
+    async def told(self) -> str:
+        """What is under way, for a failure's text."""
+        events = "SELECT id, event, partition, attempts, run_at, error FROM billing_events WHERE state = 'received'"
+        return f"{await self._partitions()} {await self.rows(events)}"
+
+    async def _partitions(self) -> Sequence[Row]:
+        return await self.rows("SELECT key, due_at, lease_number, lease_until FROM partitions")
+
+    # What it came to -------------------------------------------------------------------------------------------------
+
+    async def deliveries(self) -> Mapping[str, Row]:
+        """The inbox by GitHub's delivery id."""
+        rows = await self.rows("SELECT delivery_id, event, action, state, received_at, error FROM billing_events")
+        return {row["delivery_id"]: row for row in rows}
+
+    async def alarms(self) -> Sequence[Row]:
+        """Everything that was ever alarming."""
+        return await self.rows("SELECT kind, subject, detail FROM alarms")
+
+    async def customers(self) -> Mapping[int, Customer]:
+        """All customers by GitHub's account id."""
+        subscriptions = {row["customer_id"]: row for row in await self.rows("SELECT * FROM subscriptions")}
+        installations = await self.rows("SELECT id, customer_id, state FROM installations")
+        entries = await self.rows(
+            "SELECT credit_accounts.customer_id, seq, kind, amount, balance_after, idempotency_key, recorded_at"
+            " FROM credit_transactions JOIN credit_accounts ON credit_accounts.id = account_id ORDER BY seq"
+        )
+        grants = await self.rows(
+            "SELECT credit_accounts.customer_id, number, origin, amount, remaining, expires_at, period_starts_at"
+            " FROM credit_grants JOIN credit_accounts ON credit_accounts.id = account_id ORDER BY number"
+        )
+        return {
+            row["github_account_id"]: Customer(
+                row=row,
+                subscription=subscriptions.get(row["id"]),
+                installations={each["id"]: each["state"] for each in installations if each["customer_id"] == row["id"]},
+                entries=[each for each in entries if each["customer_id"] == row["id"]],
+                grants=[each for each in grants if each["customer_id"] == row["id"]],
+            )
+            for row in await self.rows("SELECT * FROM customers")
+        }

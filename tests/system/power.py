@@ -1,0 +1,87 @@
+"""Taking the power away from the product under test: from a chosen moment on, nothing it does reaches the database."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, Engine, event
+
+Moment = Literal["statement", "commit", "committed", "read-back"]
+
+ONLOOKER: Final = "onlooker"
+"""The execution option of engines that only look on: they aren't the product's, and keep their power."""
+
+
+class PowerCutError(Exception):
+    """The product has no power; this is what it would never have noticed."""
+
+
+class Power:
+    """The product's power. It is on until the moment that `cut_at` names, and again from `restore` on."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._moment: Moment | None = None
+        self._left = 0
+        self.is_cut = False
+        self.statements = 0
+        self.commits = 0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watch every database engine of this process, whichever the product opens."""
+        listeners: list[tuple[str, Any]] = [
+            ("before_cursor_execute", self._before_execute),
+            ("commit", self._before_commit),
+        ]
+        for name, listener in listeners:
+            event.listen(Engine, name, listener)
+        try:
+            yield
+        finally:
+            for name, listener in listeners:
+                event.remove(Engine, name, listener)
+
+    def cut_at(self, moment: Moment, after: int) -> None:
+        """Take the power away at such a moment, after so many of them went well."""
+        with self._lock:
+            self._moment, self._left = moment, after
+
+    def restore(self) -> None:
+        """Give the power back, and forget when it was to go."""
+        with self._lock:
+            self._moment, self.is_cut = None, False
+
+    def disarm(self) -> None:
+        """Forget when the power was to go, if it hasn't gone."""
+        with self._lock:
+            self._moment = None
+
+    def read_back(self) -> None:
+        """GitHub has answered; the product hasn't heard yet."""
+        self._reach("read-back")
+
+    def _before_execute(self, connection: Connection, *_: object) -> None:
+        if not connection.get_execution_options().get(ONLOOKER):
+            self.statements += 1
+            self._reach("statement")
+            self._require()
+
+    def _before_commit(self, connection: Connection) -> None:
+        if not connection.get_execution_options().get(ONLOOKER):
+            self.commits += 1
+            self._reach("commit")
+            self._require()
+            # This one still happens: nothing asks again before the disk has it.
+            self._reach("committed")
+
+    def _reach(self, moment: Moment) -> None:
+        with self._lock:
+            if self._moment == moment:
+                self._left -= 1
+                self.is_cut = self.is_cut or self._left < 0
+
+    def _require(self) -> None:
+        if self.is_cut:
+            raise PowerCutError

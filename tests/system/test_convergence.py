@@ -1,0 +1,125 @@
+"""For any history at GitHub, told in any order, twice, late or not at all, and with any crash, all comes right."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, Phase, given, settings
+from structlog.typing import EventDict, WrappedLogger
+
+from bot.cli.verifying import Verification
+from bot.settings import ServerSettings
+from sandbox.clock import VirtualClock
+from tests.postgres import Postgres
+from tests.system.github_side import GitHubSide
+from tests.system.history import History, histories
+from tests.system.oracle import Verdict
+from tests.system.our_side import OurSide
+from tests.system.player import Player
+from tests.system.power import Power
+from tests.system.product import Product, settings_for
+from tests.system.roll_call import RollCall
+
+START: Final = datetime(2026, 1, 29, 9, 30, tzinfo=UTC)
+"""Two days before the end of a month, and the next one is short."""
+
+whatever_happens: Final = settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
+
+
+def replay(history: History, database_url: str) -> None:
+    """Play a history on a fresh database, to its end and beyond, and hold what became of it against the oracle."""
+    power = Power()
+    with power.watched():
+        asyncio.run(_replay(history, database_url, power))
+
+
+async def _replay(history: History, database_url: str, power: Power) -> None:
+    clock = VirtualClock(START, frozen=True)
+    github = GitHubSide(clock, power)
+    async with github.serving(), OurSide.opened(database_url) as ours:
+        settings_ = ServerSettings.model_validate(settings_for(github.world, database_url))
+        product = Product(settings=settings_, clock=clock, power=power)
+        player = Player(clock=clock, github=github, product=product, ours=ours, power=power)
+        await product.start()
+        try:
+            with logs_told(player.say):
+                await player.play(history)
+                await player.settle()
+                await RollCall(player).heal()
+                await _judge(player)
+        finally:
+            github.let_go()
+            await product.close()
+            power.restore()
+
+
+async def _judge(player: Player) -> None:
+    verdict = Verdict(
+        chronicle=player.github.chronicle,
+        record=player.record,
+        customers=await player.ours.customers(),
+        deliveries=await player.ours.deliveries(),
+        alarms=list(await player.ours.alarms()),
+    )
+    complaints = list(verdict.complaints())
+    assert player.product.database is not None
+    report = await Verification(player.product.database.reads, on_progress=lambda _: None).run()
+    if report.offence is not None:
+        complaints.append(f"the ledger is broken: {report.offence}")
+    assert not complaints, player.told("\n".join(complaints))
+
+
+@contextmanager
+def logs_told(say: Callable[[str], None]) -> Iterator[None]:
+    """Have the product's own warnings among what is told of a failure."""
+
+    def tell(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if method not in {"debug", "info"}:
+            say(f"   log: {' '.join(f'{name}={value}' for name, value in event.items() if name != 'exc_info')}")
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, tell])
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+
+
+@pytest.mark.timeout(3600)
+def test_any_history_ends_in_what_github_says_on_sqlite(sqlite_template: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tallyhook.db"
+
+    @whatever_happens
+    @given(history=histories)
+    def play(history: History) -> None:
+        for left in tmp_path.iterdir():
+            left.unlink()
+        shutil.copyfile(sqlite_template, path)
+        replay(history, f"sqlite:///{path}")
+
+    play()
+
+
+@pytest.mark.timeout(3600)
+def test_any_history_ends_in_what_github_says_on_postgresql(
+    postgres_server: Postgres, postgresql_template: str
+) -> None:
+    @whatever_happens
+    @given(history=histories)
+    def play(history: History) -> None:
+        database = postgres_server.create_database(template=postgresql_template)
+        try:
+            replay(history, postgres_server.url(database))
+        finally:
+            postgres_server.drop_database(database)
+
+    play()
