@@ -2,7 +2,7 @@
 
 A commit costs a disk sync whatever it holds, so throughput comes from sharing it. One batch is in flight a process;
 what arrives meanwhile makes the next one. There is no task in the background: the first caller leads a batch, and hands
-the lead to one that still waits.
+the lead to one that still waits (docs/decisions/0019-commits-are-led-by-a-caller.md).
 """
 
 import asyncio

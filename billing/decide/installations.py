@@ -1,7 +1,8 @@
 """Installations: where the App is, and the credits that an account's first installation brings.
 
 Any signed delivery about an installation proves that the account installed the App, also one that says it is gone again
-(docs/decisions/0018-any-installation-event-proves-an-installation.md).
+(docs/decisions/0018-any-installation-event-proves-an-installation.md). The credits come once for ever
+(docs/decisions/0017-signup-once-for-ever.md).
 """
 
 from dataclasses import replace

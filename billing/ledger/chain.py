@@ -3,7 +3,7 @@
 Every field is preceded by its length, so that no two different records have the same bytes; whole numbers are written
 in decimal, times as milliseconds since 1970 in UTC, texts in UTF-8. The first field says what is being hashed, the byte
 before it is the version of this encoding. Changing anything here needs a new version beside the old one: what was
-booked must verify for ever.
+booked must verify for ever (docs/decisions/0016-hash-chain-and-notes.md).
 """
 
 from collections.abc import Iterable

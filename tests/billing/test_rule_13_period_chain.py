@@ -154,6 +154,14 @@ def test_rule_13_after_an_ended_chain_a_purchase_begins_anew() -> None:
     assert history.lines() == [("grant", 38), ("expire", -38), ("grant", 20)], "60 x 10 / 31, up"
 
 
+def test_rule_13_bought_again_on_the_day_a_chain_ended_it_begins_there() -> None:
+    history = with_pro()
+    history.follow(None, "cancelled", hinted=PRO)
+    history.now = day(12, 20, 9)
+    history.follow(truth(PRO, billed_at=of_2027(1, 20)), effective_at=day(12, 20))
+    assert (history.period.starts_at, history.period.target) == (day(12, 20), 60)
+
+
 def test_rule_13_an_old_purchase_handled_again_dates_no_new_chain_back() -> None:
     history = with_pro()
     history.follow(None, "cancelled", hinted=PRO)
