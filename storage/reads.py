@@ -218,7 +218,10 @@ class Reads:
         return await self._reader.run(read)
 
     async def change_counter(self) -> int:
-        """A number that is another one whenever anything was committed; cheap, and comparable within this process."""
+        """A number that is another one whenever anything was committed; cheap, and comparable within this process.
+
+        On PostgreSQL it also moves with what other databases of the server commit.
+        """
         if self._watch is not None:
             return await self._watch.version()
         count: int = await self._reader.run(lambda connection: connection.execute(POSTGRES_COUNTER).scalar_one())

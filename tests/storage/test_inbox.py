@@ -155,7 +155,12 @@ async def test_an_end_is_written_with_the_changes_of_its_command(database: Datab
     await database.store.transact(lambda unit: unit.save(Changes(deliveries=ends), clock.now()))
 
     rows = {row.delivery_id: row for row in await database.inbox.list()}
-    assert [rows[name].state.value for name in "abcd"] == ["done", "ignored", "refused", "received"]
+    assert [rows[name].state for name in "abcd"] == [
+        DeliveryState.DONE,
+        DeliveryState.IGNORED,
+        DeliveryState.REFUSED,
+        DeliveryState.RECEIVED,
+    ]
     assert [rows[name].error for name in "abcd"] == ["", "nothing to do", "there is no customer", "contradicted"]
     assert [rows[name].finished_at for name in "abc"] == [clock.now()] * 3
     assert (rows["d"].finished_at, rows["d"].run_at, rows["d"].repeats, rows["d"].attempts) == (None, later, 1, 0)

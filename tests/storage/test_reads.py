@@ -138,14 +138,27 @@ async def test_all_accounts_can_be_gone_through(database: Database, clock: Virtu
     assert await database.reads.accounts(after=expected[2], limit=2) == []
 
 
-async def test_the_change_counter_moves_with_each_commit_and_only_then(database: Database, clock: VirtualClock) -> None:
-    first = await database.reads.change_counter()
-    assert await database.reads.change_counter() == first
+async def test_the_change_counter_moves_with_each_commit(database: Database, clock: VirtualClock) -> None:
+    seen = {await database.reads.change_counter()}
+    for number in range(5):
+        await database.inbox.record(delivery(f"d{number}", clock.now()))
+        seen.add(await database.reads.change_counter())
+
+    assert len(seen) == 6
+
+
+async def test_the_change_counter_of_a_file_stands_still_while_nothing_is_written(
+    sqlite_url: str, clock: VirtualClock
+) -> None:
+    database = Database.connect(sqlite_url, clock=clock)
+    await database.open()
     await database.inbox.record(delivery("a", clock.now()))
-    second = await database.reads.change_counter()
-    assert second != first
+    before = await database.reads.change_counter()
     await database.inbox.list()
-    assert await database.reads.change_counter() == second
+    await database.inbox.claim(partitions=0, deliveries=0, lease_seconds=60)
+
+    assert await database.reads.change_counter() == before
+    await database.close()
 
 
 async def test_reading_changes_nothing_and_waits_for_no_writer(database: Database, clock: VirtualClock) -> None:
