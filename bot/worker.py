@@ -73,7 +73,7 @@ class Worker:
         chance: random.Random,
         policy: RetryPolicy = ABOUT_A_DAY,
         partitions: int = 64,
-        lease_seconds: float = 60.0,
+        lease_seconds: float = 30.0,
     ) -> None:
         self._inbox = inbox
         self._context = context
