@@ -32,6 +32,7 @@ class Cause:
     Attributes:
         delivery_id: its inbox row.
         received_at: when we got it.
+        asked_at: when we began to handle it this time, before anything was asked of GitHub.
         observation: a number from the database, drawn before what is asked of GitHub is asked, so that of two answers
             the one asked for later is known to be the newer.
         repeats: how often this delivery was put off already because GitHub's answer contradicted it.
@@ -40,6 +41,7 @@ class Cause:
 
     delivery_id: DeliveryId
     received_at: datetime
+    asked_at: datetime
     observation: int
     repeats: int
     lease: Lease

@@ -91,7 +91,7 @@ class Subscription:
         cancel_at_period_end: the scheduled change is the end.
         is_free: whether GitHub last showed it without a price.
         observation: the highest one applied; an older answer is discarded.
-        confirmed_at: when GitHub last showed the plan.
+        confirmed_at: when GitHub was last asked for the plan and showed it.
         missing_since: when GitHub first stopped showing it; None while it does.
         last_delivery_id: the delivery that the last observation came from, so that it can be handled again.
     """

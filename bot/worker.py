@@ -234,6 +234,7 @@ class Worker:
         cause = Cause(
             delivery_id=DeliveryId(delivery.id),
             received_at=delivery.received_at,
+            asked_at=self._clock.now(),
             observation=delivery.observation,
             repeats=delivery.repeats,
             lease=delivery.lease,

@@ -61,7 +61,7 @@ def follow_purchase(
         after,
         observation=command.cause.observation,
         started_at=before.started_at if is_living(before) else (held_since or now),
-        confirmed_at=now,
+        confirmed_at=command.cause.asked_at,
         last_delivery_id=command.cause.delivery_id,
     )
     book = Book(state.account, state.grants, now)

@@ -118,11 +118,19 @@ def day(month: int, day_of_month: int, hour: int = 0, minute: int = 0, *, year: 
     return datetime(year, month, day_of_month, hour, minute, tzinfo=UTC)
 
 
-def cause(*, observation: int = 1, repeats: int = 0, received_at: datetime | None = None, number: int = 1) -> Cause:
+def cause(
+    *,
+    observation: int = 1,
+    repeats: int = 0,
+    received_at: datetime | None = None,
+    asked_at: datetime | None = None,
+    number: int = 1,
+) -> Cause:
     """A delivery's part in a command."""
     return Cause(
         delivery_id=DeliveryId(number),
         received_at=received_at or day(1, 1),
+        asked_at=asked_at or received_at or day(1, 1),
         observation=observation,
         repeats=repeats,
         lease=Lease(partition=f"github:{ACCOUNT.id}", number=1),
@@ -260,6 +268,7 @@ class History:
         hinted: int | None = None,
         repeats: int = 0,
         received_at: datetime | None = None,
+        asked_at: datetime | None = None,
         observation: int | None = None,
         losses: int = 0,
         living: int = 0,
@@ -272,7 +281,13 @@ class History:
                 account=self.account,
                 truth=shown,
                 hint=MarketplaceHint(action=action, marketplace_plan_id=hinted, effective_at=effective_at),
-                cause=cause(observation=number, number=number, repeats=repeats, received_at=received_at or self.now),
+                cause=cause(
+                    observation=number,
+                    number=number,
+                    repeats=repeats,
+                    received_at=received_at or self.now,
+                    asked_at=asked_at or self.now,
+                ),
             ),
             losses=losses,
             living=living,

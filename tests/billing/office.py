@@ -44,6 +44,7 @@ class Office:
         return Cause(
             delivery_id=DeliveryId(self._deliveries),
             received_at=self.clock.now(),
+            asked_at=self.clock.now(),
             observation=self._deliveries,
             repeats=0,
             lease=self._leases[partition],

@@ -131,6 +131,16 @@ def test_rule_10_a_paid_plan_ends_at_once_with_a_cancellation_received_after_it_
     assert history.available == 38, "what was granted stays"
 
 
+def test_rule_10_a_cancellation_that_comes_while_github_answers_ends_the_plan_at_once() -> None:
+    """Asked a second before the end, answered before it, applied after it: the cancellation is the newer word."""
+    history = with_pro()
+    asked_at = history.now
+    history.wait(seconds=2)
+    history.follow(truth(PRO, billed_at=BILLED), "pending_change", asked_at=asked_at)
+    history.follow(None, "cancelled", hinted=PRO, received_at=asked_at + timedelta(seconds=1))
+    assert history.subscription.state is SubscriptionState.ENDED
+
+
 def test_rule_10_a_paid_plan_that_vanishes_stands_unconfirmed_for_a_day() -> None:
     history = with_pro()
     history.wait(days=3)

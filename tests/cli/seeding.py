@@ -145,6 +145,7 @@ class Seeding:
         return Cause(
             delivery_id=claimed.id,
             received_at=claimed.received_at,
+            asked_at=claimed.received_at,
             observation=claimed.observation,
             repeats=claimed.repeats,
             lease=claimed.lease,

@@ -22,6 +22,7 @@ from tests.handlers.golden import Golden
 CAUSE = Cause(
     delivery_id=DeliveryId(7),
     received_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
+    asked_at=datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC),
     observation=11,
     repeats=0,
     lease=Lease(partition="github:103", number=1),

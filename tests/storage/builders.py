@@ -66,6 +66,7 @@ def cause_of(claimed: ClaimedDelivery) -> Cause:
     return Cause(
         delivery_id=claimed.id,
         received_at=claimed.received_at,
+        asked_at=claimed.received_at,
         observation=claimed.observation,
         repeats=claimed.repeats,
         lease=claimed.lease,
