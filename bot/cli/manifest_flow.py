@@ -124,10 +124,15 @@ class ManifestFlow:
         try:
             self._host = f"{LOOPBACK}:{await _listen(runner, port)}"
             announce(f"http://{self._host}/")
-            async with asyncio.timeout(CODE_LIFE_SECONDS):
-                return await self._created
-        except TimeoutError as error:
-            raise CommandError("Nobody came back from GitHub within an hour.", _START_AGAIN) from error
+            async with asyncio.TaskGroup() as group:
+                deadline = group.create_task(self._clock.sleep(CODE_LIFE_SECONDS))
+                awaited: set[asyncio.Future[Any]] = {deadline, self._created}
+                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                deadline.cancel()
+            # A code that is being exchanged is waited for: the App would be lost.
+            if not self._created.done() and not self._used:
+                raise CommandError("Nobody came back from GitHub within an hour.", _START_AGAIN)
+            return await self._created
         finally:
             # Waits for the page that tells how it went.
             await runner.cleanup()

@@ -1,10 +1,11 @@
 """`setup` from the empty directory to a settings file that the server takes, against the stand-in for GitHub."""
 
+import asyncio
 import html
 import json
 import re
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +15,7 @@ from bot.settings import ServerSettings, read_settings_file, settings_of
 from sandbox.github.keys import new_private_key
 from sandbox.github.rest_faults import RestFault
 from sandbox.github.server import GitHubStandIn
-from tests.cli.running import Program, run, start
+from tests.cli.running import Ended, Program, invoke, start
 
 PUBLIC_URL = "http://127.0.0.1:9"
 
@@ -48,6 +49,11 @@ async def confirm_at_github(page: str) -> str:
         assert manifest is not None
         answer = await browser.post(html.unescape(action[1]), data={"manifest": html.unescape(manifest[1])})
         return await answer.text()
+
+
+async def here(*arguments: str, settings: Mapping[str, str] | None = None) -> Ended:
+    """Run the program in this process, beside the stand-in."""
+    return await asyncio.to_thread(invoke, *arguments, settings=settings)
 
 
 def adopt(github: GitHubStandIn, directory: Path, *options: str) -> tuple[str, ...]:
@@ -150,7 +156,7 @@ async def test_standing_values_are_settled_before_the_browser_goes_to_github(
 ) -> None:
     (tmp_path / ".env").write_text("# ours\nGITHUB_APP_ID=77\nSMTP_URL=smtp://mail.example\nGITHUB_CLIENT_ID=<id>\n")
 
-    refused = await run("setup", "--public-url", PUBLIC_URL, "--no-browser", directory=tmp_path, settings=at(github))
+    refused = await here("setup", "--public-url", PUBLIC_URL, "--no-browser", settings=at(github))
     program, page = await start_setup(github, tmp_path, "--replace", "--json")
     await confirm_at_github(page)
     ended = await program.end()
@@ -173,10 +179,8 @@ async def test_standing_values_are_settled_before_the_browser_goes_to_github(
         (("--public-url", "http://billing.example.com"), "https://"),
     ],
 )
-async def test_a_missing_or_wrong_address_is_told_with_its_option(
-    tmp_path: Path, options: tuple[str, ...], words: str
-) -> None:
-    ended = await run("setup", *options, directory=tmp_path)
+async def test_a_missing_or_wrong_address_is_told_with_its_option(options: tuple[str, ...], words: str) -> None:
+    ended = await here("setup", *options)
 
     assert ended.code == 2
     assert words in ended.stderr
@@ -185,7 +189,7 @@ async def test_a_missing_or_wrong_address_is_told_with_its_option(
 
 async def test_an_existing_app_is_adopted_and_its_webhook_set(github: GitHubStandIn, tmp_path: Path) -> None:
     github.state.app.events = ["installation_target", "issue_comment", "pull_request", "push"]
-    ended = await run(*adopt(github, tmp_path, "--set-hook", "--json"), directory=tmp_path, settings=at(github))
+    ended = await here(*adopt(github, tmp_path, "--set-hook", "--json"), settings=at(github))
 
     assert ended.code == 0
     told = json.loads(ended.stdout)
@@ -196,10 +200,10 @@ async def test_an_existing_app_is_adopted_and_its_webhook_set(github: GitHubStan
 
 
 async def test_adopting_twice_changes_nothing(github: GitHubStandIn, tmp_path: Path) -> None:
-    await run(*adopt(github, tmp_path, "--set-hook"), directory=tmp_path, settings=at(github))
+    await here(*adopt(github, tmp_path, "--set-hook"), settings=at(github))
     first = (tmp_path / ".env").read_text()
 
-    again = await run(*adopt(github, tmp_path, "--set-hook", "--json"), directory=tmp_path, settings=at(github))
+    again = await here(*adopt(github, tmp_path, "--set-hook", "--json"), settings=at(github))
 
     assert again.code == 0
     assert json.loads(again.stdout)["written"] == []
@@ -209,9 +213,9 @@ async def test_adopting_twice_changes_nothing(github: GitHubStandIn, tmp_path: P
 async def test_a_webhook_that_is_kept_needs_its_secret(github: GitHubStandIn, tmp_path: Path) -> None:
     before = (github.target_url, github.webhook_secret)
 
-    unknown = await run(*adopt(github, tmp_path, "--keep-hook"), directory=tmp_path, settings=at(github))
+    unknown = await here(*adopt(github, tmp_path, "--keep-hook"), settings=at(github))
     (tmp_path / ".env").write_text(f"GITHUB_WEBHOOK_SECRET={'k' * 40}\n")
-    known = await run(*adopt(github, tmp_path, "--keep-hook"), directory=tmp_path, settings=at(github))
+    known = await here(*adopt(github, tmp_path, "--keep-hook"), settings=at(github))
 
     assert (unknown.code, known.code) == (1, 0)
     assert "--set-hook" in unknown.stderr
@@ -221,8 +225,8 @@ async def test_a_webhook_that_is_kept_needs_its_secret(github: GitHubStandIn, tm
 async def test_an_app_of_another_key_or_id_is_not_adopted(github: GitHubStandIn, tmp_path: Path) -> None:
     async with GitHubStandIn(private_key_pem=new_private_key()) as other:
         arguments = adopt(github, tmp_path, "--set-hook")
-        stranger = await run(*arguments, directory=tmp_path, settings=at(other))
-    mistyped = await run(*arguments, "--app-id", "987654", directory=tmp_path, settings=at(github))
+        stranger = await here(*arguments, settings=at(other))
+    mistyped = await here(*arguments, "--app-id", "987654", settings=at(github))
 
     assert (stranger.code, mistyped.code) == (1, 1)
     assert "GitHub doesn't accept the App's credentials (401" in stranger.stderr
@@ -234,7 +238,7 @@ async def test_what_an_adopted_app_lacks_is_told(github: GitHubStandIn, tmp_path
     github.state.app.permissions = {"metadata": "write", "issues": "read"}
     github.state.app.events = ["pull_request"]
 
-    ended = await run(*adopt(github, tmp_path, "--set-hook", "--json"), directory=tmp_path, settings=at(github))
+    ended = await here(*adopt(github, tmp_path, "--set-hook", "--json"), settings=at(github))
 
     assert json.loads(ended.stdout)["differences"] == [
         "permission issues must be write, and is read",
@@ -242,3 +246,56 @@ async def test_what_an_adopted_app_lacks_is_told(github: GitHubStandIn, tmp_path
         "event installation_target isn't subscribed to",
         "event issue_comment isn't subscribed to",
     ]
+
+
+async def test_what_github_does_not_take_or_tell_is_told(github: GitHubStandIn, tmp_path: Path) -> None:
+    github.faults.fail(502, path="/app/hook/config", method="PATCH", times=None)
+    untaken = await here(*adopt(github, tmp_path, "--set-hook"), settings=at(github))
+    github.faults.clear()
+    github.faults.fail(404, path="/app/hook/config", times=None)
+    untold = await here(*adopt(github, tmp_path), settings=at(github))
+    away = await here(*adopt(github, tmp_path), settings={**at(github), "GITHUB_API_URL": "http://127.0.0.1:9"})
+
+    assert [ended.code for ended in (untaken, untold, away)] == [1, 1, 1]
+    assert "The settings are written, but GitHub didn't take the webhook" in untaken.stderr
+    assert "Run the same command again." in untaken.stderr
+    assert "GitHub doesn't tell the App's webhook (404" in untold.stderr
+    assert "GitHub doesn't answer" in away.stderr
+
+
+async def test_without_a_terminal_the_webhook_needs_an_option(github: GitHubStandIn, tmp_path: Path) -> None:
+    ended = await here(*adopt(github, tmp_path), settings=at(github))
+
+    assert ended.code == 2
+    assert f"Point it to {PUBLIC_URL}/webhooks/github" in ended.stderr
+    assert "--set-hook, or no by --keep-hook" in ended.stderr
+    assert not (tmp_path / ".env").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--app-id", "seven", "GITHUB_APP_ID must be a number."),
+        ("--client-id", "a b", "GITHUB_CLIENT_ID must be the App's client id"),
+        ("--client-secret", "short", "GITHUB_CLIENT_SECRET has 5 characters and needs at least 20."),
+        ("--private-key", "app.yml", "GITHUB_PRIVATE_KEY"),
+        ("--github-api-url", "ftp://x", "GITHUB_API_URL must be an address"),
+    ],
+)
+async def test_a_wrong_value_is_told_with_its_setting(
+    github: GitHubStandIn, tmp_path: Path, option: str, value: str, words: str
+) -> None:
+    ended = await here(*adopt(github, tmp_path), option, value, settings=at(github))
+
+    assert ended.code == 2
+    assert words in ended.stderr
+
+
+async def test_a_private_key_that_stands_there_as_a_path_stays_one(github: GitHubStandIn, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GITHUB_PRIVATE_KEY=app.pem\n")
+
+    ended = await here(*adopt(github, tmp_path, "--set-hook", "--json"), settings=at(github))
+
+    assert ended.code == 0
+    assert "GITHUB_PRIVATE_KEY" not in json.loads(ended.stdout)["written"]
+    assert (tmp_path / ".env").read_text().startswith("GITHUB_PRIVATE_KEY=app.pem\n")
