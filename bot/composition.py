@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import aiohttp
+import structlog
 
 from billing.plans import PlanCatalog
 from billing.ports import Clock
@@ -26,6 +27,8 @@ from handlers.routing import router_for
 from storage.alarms import ALERT_TOPIC
 from storage.database import Database
 
+log = structlog.get_logger()
+
 MOST_CONNECTIONS: Final = 32
 """To the vendor's app and to where alarms are told, together."""
 
@@ -42,6 +45,9 @@ async def opened(database: Database) -> AsyncIterator[Database]:
     await database.open()
     try:
         (await database.schema()).require_current()
+        taken_over = await database.take_over()
+        if taken_over:
+            log.info("leases_taken_over", count=taken_over)
         yield database
     finally:
         await database.close()

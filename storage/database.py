@@ -6,6 +6,7 @@ from typing import Self
 from sqlalchemy.engine import URL
 
 from billing.ports import Clock
+from billing.values import to_milliseconds
 from storage.alarms import Alarms
 from storage.engines import is_sqlite, parse_url, sqlite_path
 from storage.file_lock import FileLock
@@ -15,6 +16,7 @@ from storage.migrating import SchemaStatus, schema_status
 from storage.outbox import Outbox
 from storage.reader import Reader, SqliteWatch
 from storage.reads import PING, Reads
+from storage.taking_over import take_over
 from storage.transactors import PostgresTransactor, SqliteTransactor, Transactor
 from storage.unit import SqlStore
 from storage.writer import Writer
@@ -33,6 +35,7 @@ class Database:
     def __init__(self, url: URL, *, clock: Clock, exclusive: bool) -> None:
         self.is_sqlite = is_sqlite(url)
         self._url = url
+        self._clock = clock
         self._lock = FileLock(sqlite_path(url)) if self.is_sqlite and exclusive else None
         self._transactor: Transactor = SqliteTransactor(url) if self.is_sqlite else PostgresTransactor(url)
         self._writer = Writer(self._transactor, on_foreign_work=self._tell_of_foreign_work)
@@ -75,6 +78,19 @@ class Database:
                 is_own=lambda backend_pid: backend_pid == self._transactor.backend_pid,
             )
             await self._listener.open()
+
+    async def take_over(self) -> int:
+        """Free at once what a killed process had under lease; how much that was.
+
+        Only whoever serves a SQLite file knows that the process before is gone. On PostgreSQL leases run out.
+
+        Raises:
+            TemporaryFailureError: It is away.
+        """
+        if self._lock is None:
+            return 0
+        now = to_milliseconds(self._clock.now())
+        return await self._writer.run(lambda transaction: take_over(transaction, now))
 
     async def close(self) -> None:
         """Write what waits, and let go of everything."""
