@@ -15,6 +15,7 @@ from billing.commands import (
     InstallationTruth,
     MarketplaceHint,
     MarketplaceTruth,
+    PendingChange,
     SpendCredits,
 )
 from billing.plans import PlanCatalog, parse_plans
@@ -65,11 +66,13 @@ class Seeding:
         )
         await self.carry_out(command)
 
-    async def buy(self, account: GitHubAccount, plan_id: int = PRO) -> None:
-        """The account buys a plan, a full month before its next billing date."""
-        await self.carry_out(await self.purchase(account, plan_id))
+    async def buy(self, account: GitHubAccount, plan_id: int = PRO, *, pending: PendingChange | None = None) -> None:
+        """The account has bought a plan whose billing date is ten days ahead; a change of it may be pending."""
+        await self.carry_out(await self.purchase(account, plan_id, pending))
 
-    async def purchase(self, account: GitHubAccount, plan_id: int = PRO) -> FollowMarketplace:
+    async def purchase(
+        self, account: GitHubAccount, plan_id: int = PRO, pending: PendingChange | None = None
+    ) -> FollowMarketplace:
         """What a purchase becomes when it is taken up."""
         midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
         truth = MarketplaceTruth(
@@ -84,7 +87,7 @@ class Seeding:
             on_free_trial=False,
             free_trial_ends_on=None,
             next_billing_date=midnight + timedelta(days=10),
-            pending=None,
+            pending=pending,
         )
         return FollowMarketplace(
             account=account,

@@ -1,14 +1,19 @@
 """`customers list` and `show`: the promised fields, by every kind of reference, on both engines."""
 
+import asyncio
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from billing.commands import PendingChange
+from sandbox.clock import VirtualClock
+from storage.database import Database
 from tests.cli.conftest import Settings
 from tests.cli.running import invoke
-from tests.cli.seeding import ACME
+from tests.cli.seeding import ACME, Seeding, user
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -122,3 +127,39 @@ def test_an_empty_database_has_an_empty_list(settings: Settings) -> None:
 
     assert json.loads(as_json.stdout) == []
     assert (as_text.code, as_text.stdout, as_text.stderr) == (0, "", "There are no customers yet.\n")
+
+
+@pytest.mark.parametrize(
+    ("plan_id", "plan", "words"), [(1111, "trial", "then it changes to trial"), (None, None, "it ends then")]
+)
+def test_a_pending_change_is_shown(seeded_sqlite: Settings, plan_id: int | None, plan: str | None, words: str) -> None:
+    async def schedule() -> None:
+        clock = VirtualClock()
+        database = Database.connect(seeded_sqlite["DATABASE_URL"], clock=clock)
+        await database.open()
+        pending = PendingChange(
+            marketplace_plan_id=plan_id, plan_name="", unit_count=1, effective_at=clock.now() + timedelta(days=10)
+        )
+        await Seeding(database, clock, count=100).buy(ACME, pending=pending)
+        await database.close()
+
+    asyncio.run(schedule())
+    (subscription,) = shown(seeded_sqlite, "github:@acme")["subscriptions"]
+
+    assert (subscription["pending_plan"], subscription["cancel_at_period_end"]) == (plan, plan is None)
+    assert words in invoke("customers", "show", "github:@acme", settings=seeded_sqlite).stdout
+
+
+def test_a_plan_that_nobody_knows_is_shown_as_such(seeded_sqlite: Settings) -> None:
+    async def buy() -> None:
+        clock = VirtualClock()
+        database = Database.connect(seeded_sqlite["DATABASE_URL"], clock=clock)
+        await database.open()
+        await Seeding(database, clock, count=100).buy(user(5, "five"), plan_id=4242)
+        await database.close()
+
+    asyncio.run(buy())
+    record = shown(seeded_sqlite, "github:@five")
+
+    assert (record["plan"], record["subscriptions"][0]["plan"]) == ("trial", None)
+    assert "unknown plan, active" in invoke("customers", "show", "github:@five", settings=seeded_sqlite).stdout

@@ -49,6 +49,9 @@ def test_deliveries_are_listed_by_state_and_route(seeded: Settings) -> None:
     bought = answer(invoke("deliveries", "list", "--route", "github_marketplace", "--json", settings=seeded))
     older = answer(invoke("deliveries", "list", "--before", str(everything[0]["id"]), "--json", settings=seeded))
 
+    lines = invoke("deliveries", "list", settings=seeded).stdout.splitlines()
+    assert lines[0].split() == ["ID", "RECEIVED", "ROUTE", "EVENT", "STATE", "ATTEMPTS", "ERROR"]
+    assert lines[1].split()[-7:] == ["github", "installation.suspend", "dead", "1", "a", "bug:", "KeyError"]
     assert [row["state"] for row in everything] == ["dead", "done", "done", "done"]
     assert dead == everything[:1]
     assert older == everything[1:]
@@ -96,10 +99,13 @@ def test_a_dropped_body_is_told_and_cannot_be_replayed(seeded_sqlite: Settings) 
 
 def test_a_dead_delivery_is_replayed(seeded: Settings) -> None:
     within(seeded, bury_a_delivery)
+    last = answer(invoke("deliveries", "list", "--limit", "2", "--json", settings=seeded))[1]["id"]
+    in_words = invoke("deliveries", "replay", str(last), settings=seeded)
     dead = answer(invoke("deliveries", "list", "--state", "dead", "--json", settings=seeded))[0]["id"]
 
     partly = invoke("deliveries", "replay", str(dead), "999999", "--json", settings=seeded)
 
+    assert (in_words.code, in_words.stdout) == (0, f"to be handled again: {last}\n")
     assert partly.code == 1
     assert json.loads(partly.stdout) == {"replayed": [dead], "missing": [999999]}
     assert "Delivery 999999 doesn't exist" in partly.stderr
@@ -145,6 +151,7 @@ def test_effects_are_listed_shown_and_sent_again(settings: Settings) -> None:
     binary = next(each for each in effects if each["key"] == "k2")
     opaque = answer(invoke("effects", "show", str(binary["id"]), "--json", settings=settings))
     words = invoke("effects", "list", settings=settings).stdout
+    whole = invoke("effects", "show", str(dead["id"]), settings=settings).stdout
     retried = answer(invoke("effects", "retry", str(dead["id"]), "--json", settings=settings))
     revived = answer(invoke("effects", "show", str(dead["id"]), "--json", settings=settings))
 
@@ -152,6 +159,7 @@ def test_effects_are_listed_shown_and_sent_again(settings: Settings) -> None:
     assert (shown["payload"], shown["payload_bytes"]) == ({"kind": "x"}, 13)
     assert (opaque["payload"], opaque["payload_bytes"]) == (None, 9)
     assert "gone for good (410)" in words
+    assert "gone for good (410)" in whole
     assert retried == {"retried": [dead["id"]], "missing": []}
     assert (revived["state"], revived["attempts"], revived["error"]) == ("pending", 0, None)
 
@@ -166,6 +174,7 @@ def test_an_alarm_is_listed_until_somebody_took_note(settings: Settings) -> None
 
     (alarm,) = answer(invoke("alarms", "list", "--json", settings=settings))
     words = invoke("alarms", "list", settings=settings).stdout
+    noted_in_words = invoke("alarms", "ack", "unknown_plan", "plan:4242", "--actor", "Eve", settings=settings).stdout
     acked = answer(invoke("alarms", "ack", "unknown_plan", "plan:4242", "--actor", "Ada", "--json", settings=settings))
     (noted,) = answer(invoke("alarms", "list", "--all", "--json", settings=settings))
 
@@ -177,6 +186,8 @@ def test_an_alarm_is_listed_until_somebody_took_note(settings: Settings) -> None
     )
     assert (alarm["acked_at"], alarm["acked_by"], alarm["recovered_at"]) == (None, None, None)
     assert "Map it in plans.toml." in words
+    assert noted_in_words == "unknown_plan plan:4242: noted by Eve\n"
+    assert "noted by Ada" in invoke("alarms", "list", "--all", settings=settings).stdout
     assert acked == {"kind": "unknown_plan", "subject": "plan:4242", "acked_by": "Ada"}
     assert (noted["acked_by"], noted["acked_at"] is not None) == ("Ada", True)
     assert answer(invoke("alarms", "list", "--json", settings=settings)) == []

@@ -205,6 +205,7 @@ async def test_what_comes_after_a_failure_is_left_out_and_told(github: GitHubSta
 
     _, no_plans = await examined({**settings, "PLANS_FILE": "absent.toml"})
     _, no_tables = await examined({**settings, "DATABASE_URL": "sqlite:///var/none.db"})
+    _, away = await examined({**settings, "DATABASE_URL": "postgresql://nobody:hidden-word@127.0.0.1:9/none"})
     _, no_secret = await examined({**settings, "SESSION_SECRET": ""})
     _, no_database = await examined({**settings, "DATABASE_URL": "mysql://host/name"})
 
@@ -212,6 +213,8 @@ async def test_what_comes_after_a_failure_is_left_out_and_told(github: GitHubSta
     assert verdicts(no_tables)["database.schema"] == "failed"
     assert no_tables["database.schema"][0]["way_out"] == "Run `tallyhook migrate`."
     assert verdicts(no_tables)["database.content"] == "skipped"
+    assert "The database can't be used" in away["database.schema"][0]["text"]
+    assert "hidden-word" not in json.dumps(away)
     assert verdicts(no_secret)["github"] == "skipped"
     assert no_database["settings.DATABASE_URL"][0]["verdict"] == "failed"
     assert verdicts(no_database) == {"database": "skipped"}
