@@ -123,6 +123,7 @@ class FollowInstallation:
     Attributes:
         account: the account, from GitHub's answer or else from the delivery.
         installer_id: who installed, where the delivery tells (`installation.created`); None otherwise.
+        action: what the delivery says happened, by which an answer that lags behind it is recognised; "" says nothing.
     """
 
     account: GitHubAccount
@@ -130,6 +131,7 @@ class FollowInstallation:
     truth: InstallationTruth | None
     installer_id: GitHubAccountId | None
     cause: Cause
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,4 +49,5 @@ async def _observed(change: InstallationChange, event: Event, ctx: Context) -> C
         truth=truth,
         installer_id=change.sender_id if (event.event, change.action) == ("installation", "created") else None,
         cause=event.cause,
+        action=change.action or "",
     )

@@ -1,13 +1,19 @@
 """What a decision starts from beside the state and the command, and what it comes to."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from billing.commands import Outcome, Postponed
+from billing.commands import Cause, Outcome, Postponed
 from billing.ledger.entries import Entry
 from billing.records import Alarm, Loss, NoteRow, Recovery, Remembered, SignupSlot
 from billing.state import CustomerState
 from billing.values import AccountId, CustomerId
+
+PATIENCE: Final = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+"""How long each time until GitHub is asked again when its answer contradicts its delivery; then the answer stands
+(docs/decisions/0011-contradictions-are-asked-again.md).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +61,12 @@ def overtaken(now: datetime) -> Decision:
     It can't be told which of the two GitHub gave later, so neither is guessed at.
     """
     return Decision(outcome=Postponed(until=now, reason="a newer answer was applied meanwhile"))
+
+
+def contradicted(cause: Cause, now: datetime) -> Decision | None:
+    """The decision about an answer that contradicts its delivery: ask again later; None once the answer stands."""
+    if cause.repeats >= len(PATIENCE):
+        return None
+    return Decision(
+        outcome=Postponed(until=now + PATIENCE[cause.repeats], reason="GitHub's answer contradicts its delivery")
+    )

@@ -11,7 +11,7 @@ from typing import Final
 
 from billing.commands import Applied, FollowInstallation
 from billing.decide.customers import met
-from billing.decide.decision import Decision, Facts, overtaken
+from billing.decide.decision import Decision, Facts, contradicted, overtaken
 from billing.ledger.book import Book, Terms, Voucher
 from billing.plans import PlanCatalog
 from billing.records import SignupSlot
@@ -34,11 +34,30 @@ def follow_installation(
     known = None if state is None else state.installation(command.installation_id)
     if known is not None and command.cause.observation < known.observation:
         return overtaken(now)
+    is_final = known is not None and known.state is InstallationState.DELETED
+    if not is_final and contradicts(command) and (later := contradicted(command.cause, now)) is not None:
+        return later
     shown = None if command.truth is None else command.truth.account
     state = met(state, command.account, shown, source="github_installation", now=now, facts=facts)
     others = tuple(each for each in state.installations if each.id != command.installation_id)
     state = replace(state, installations=_without_outlived((*others, _observed(known, command, now))))
     return _signed_up(state, command, now, plans, facts)
+
+
+def contradicts(command: FollowInstallation) -> bool:
+    """Whether GitHub's answer can't be what led to the delivery; a `404` for one just made, above all."""
+    truth = command.truth
+    match command.action:
+        case "deleted":
+            return truth is not None
+        case "suspend":
+            return truth is None or not truth.suspended
+        case "unsuspend":
+            return truth is None or truth.suspended
+        case "":
+            return False
+        case _:
+            return truth is None
 
 
 def _observed(known: Installation | None, command: FollowInstallation, now: datetime) -> Installation:

@@ -4,21 +4,15 @@ A delivery is a hint to ask; what it says itself serves the proration and the pa
 (docs/decisions/0010-plan-state-is-pulled.md).
 """
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
-from billing.commands import FollowMarketplace, MarketplaceHint, MarketplaceTruth, Postponed
-from billing.decide.decision import Decision, Facts, overtaken
+from billing.commands import FollowMarketplace, MarketplaceHint, MarketplaceTruth
+from billing.decide.decision import Decision, Facts, contradicted, overtaken
 from billing.decide.endings import follow_absence
 from billing.decide.purchases import follow_purchase
 from billing.plans import PlanCatalog
 from billing.state import CustomerState
 from billing.values import Provider
-
-PATIENCE: Final = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-"""How long each time until GitHub is asked again when its answer contradicts its delivery; then the answer stands
-(docs/decisions/0011-contradictions-are-asked-again.md).
-"""
 
 
 def follow_marketplace(
@@ -28,9 +22,8 @@ def follow_marketplace(
     known = None if state is None else state.subscription(Provider.GITHUB_MARKETPLACE)
     if known is not None and command.cause.observation < known.observation:
         return overtaken(now)
-    if command.cause.repeats < len(PATIENCE) and contradicts(command.hint, command.truth):
-        until = now + PATIENCE[command.cause.repeats]
-        return Decision(outcome=Postponed(until=until, reason="GitHub's answer contradicts its delivery"))
+    if contradicts(command.hint, command.truth) and (later := contradicted(command.cause, now)) is not None:
+        return later
     if command.truth is None:
         return follow_absence(state, command, now, facts)
     return follow_purchase(state, command, command.truth, now, plans, facts)

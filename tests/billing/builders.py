@@ -304,6 +304,8 @@ class History:
         account: GitHubAccount | None = None,
         shown: GitHubAccount | None = None,
         slots: tuple[SignupSlot, ...] = (),
+        action: str = "",
+        repeats: int = 0,
     ) -> Decision:
         """Handle an installation delivery; GitHub knows the installation or not."""
         self.observations += 1
@@ -320,7 +322,8 @@ class History:
                 installation_id=InstallationId(installation_id),
                 truth=installation if is_there else None,
                 installer_id=None if installer is None else GitHubAccountId(installer),
-                cause=cause(observation=number, number=number, received_at=self.now),
+                cause=cause(observation=number, number=number, received_at=self.now, repeats=repeats),
+                action=action,
             ),
             slots=slots,
         )

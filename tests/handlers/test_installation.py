@@ -53,6 +53,7 @@ async def test_each_action_follows_what_github_says(event: str, action: str, var
             truth=truth,
             installer_id=installer,
             cause=CAUSE,
+            action=action,
         )
     ]
     assert github.asked == [number]
