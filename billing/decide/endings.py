@@ -67,8 +67,8 @@ def most_losses(living: int) -> int:
 
 def _may_end(known: Subscription, command: FollowMarketplace, now: datetime) -> bool:
     """Whether a living subscription that GitHub doesn't show ends now, or waits to be seen again."""
-    # GitHub's last showing is dated by when it was asked for: a cancellation received since then is the newer word, even
-    # if it came while the answer was on its way.
+    # GitHub's last showing is dated by when it was asked for: a cancellation received since is the newer word, even if
+    # it came while the answer was on its way.
     is_cancelled = command.hint.action == "cancelled" and command.cause.received_at >= known.confirmed_at
     return known.is_free or is_cancelled or now - (known.missing_since or now) >= UNCONFIRMED_FOR
 
