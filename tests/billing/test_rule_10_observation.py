@@ -56,6 +56,16 @@ def test_rule_10_an_answer_overtaken_by_a_newer_one_is_asked_anew() -> None:
     assert history.subscription.plan == "max"
 
 
+def test_rule_10_the_same_answer_applied_again_does_nothing_more() -> None:
+    # A worker that never heard of its commit handles the claimed delivery again, under the same number.
+    history = History()
+    for _ in range(2):
+        shown = truth(PRO, billed_at=BILLED)
+        decision = history.follow(shown, effective_at=day(12, 1), hinted=PRO, observation=3)
+        assert isinstance(decision.outcome, Applied)
+    assert history.available == 38
+
+
 @pytest.mark.parametrize(
     ("shown", "action", "hinted"),
     [
