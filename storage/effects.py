@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, select, update
+from sqlalchemy import Row, bindparam, case, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing.values import from_milliseconds, to_milliseconds
@@ -121,7 +121,14 @@ FINISH = register(
     "effects.finish",
     update(effects)
     .where(_is_held)
-    .values(state=bindparam("end"), finished_at=bindparam("now"), error=bindparam("reason"), lease_until=0),
+    .values(
+        state=bindparam("end"),
+        finished_at=bindparam("now"),
+        error=bindparam("reason"),
+        lease_until=0,
+        # What was sent needn't be kept: a passed-on delivery may hold people's words. What is dead can be sent again.
+        payload=case((bindparam("end") == EffectState.DEAD, effects.c.payload), else_=literal(b"")),
+    ),
 )
 PUT_OFF = register(
     "effects.put_off",

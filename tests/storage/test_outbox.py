@@ -182,3 +182,19 @@ async def test_each_effect_goes_to_one_of_many_senders_in_order(database_url: st
 async def test_an_empty_outbox_is_never_due(database: Database) -> None:
     assert await database.outbox.next_due() is None
     assert await database.outbox.retry_dead([]) == []
+
+
+async def test_what_was_sent_is_forgotten_and_what_is_dead_can_be_sent_again(
+    database: Database, clock: VirtualClock
+) -> None:
+    for name in ("sent", "unwanted", "given up"):
+        await database.outbox.enqueue(effect(name, clock.now(), key=name))
+    sent, unwanted, given_up = await database.outbox.claim(3, 60)
+
+    await database.outbox.done(sent)
+    await database.outbox.ignore(unwanted, "nobody listens")
+    await database.outbox.bury(given_up, "nobody answers")
+
+    kept = {row.key: row.payload for row in await database.outbox.list() if row.topic == sent.topic}
+    assert kept == {"sent": b"", "unwanted": b"", "given up": given_up.payload}
+    assert given_up.payload
