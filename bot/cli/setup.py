@@ -16,14 +16,20 @@ EXAMPLES = examples(
     "tallyhook setup --existing --app-id 12345 --client-id Iv23liAbCdEfGhIjKlMn --private-key app.pem",
 )
 
+Organization = Annotated[str | None, typer.Option(help="The organization that will own a new App; without it, you do.")]
+ClientSecret = Annotated[
+    str, typer.Option(envvar="GITHUB_CLIENT_SECRET", help="Of an existing App; asked for if it isn't given.")
+]
+SetHook = Annotated[
+    bool | None, typer.Option("--set-hook/--keep-hook", help="Whether to point an existing App's webhook here.")
+]
+
 
 def setup(  # noqa: PLR0913 -- each argument is an option of the command
     *,
     existing: Annotated[bool, typer.Option("--existing", help="Adopt an App that is registered already.")] = False,
     public_url: Annotated[str, typer.Option(help="Where GitHub and customers reach this server.")] = "",
-    organization: Annotated[
-        str | None, typer.Option(help="The organization that will own a new App; without it, you do.")
-    ] = None,
+    organization: Organization = None,
     name: Annotated[str, typer.Option(help="The new App's name; it must be the only one at GitHub.")] = "",
     file: Annotated[Path, typer.Option(help="The settings file.")] = Path(".env"),
     replace: Annotated[bool, typer.Option("--replace", help="Replace values that stand in the file.")] = False,
@@ -31,13 +37,9 @@ def setup(  # noqa: PLR0913 -- each argument is an option of the command
     port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port on this machine; 0: a free one.")] = 0,
     app_id: Annotated[str, typer.Option(help="Of an existing App.")] = "",
     client_id: Annotated[str, typer.Option(help="Of an existing App.")] = "",
-    client_secret: Annotated[
-        str, typer.Option(envvar="GITHUB_CLIENT_SECRET", help="Of an existing App; asked for if it isn't given.")
-    ] = "",
+    client_secret: ClientSecret = "",
     private_key: Annotated[str, typer.Option(help="Of an existing App: the path of the .pem file.")] = "",
-    set_hook: Annotated[
-        bool | None, typer.Option("--set-hook/--keep-hook", help="Whether to point an existing App's webhook here.")
-    ] = None,
+    set_hook: SetHook = None,
     github_web_url: Annotated[str, typer.Option(envvar="GITHUB_WEB_URL", help="Of GitHub Enterprise Server.")] = "",
     github_api_url: Annotated[str, typer.Option(envvar="GITHUB_API_URL", help="Of GitHub Enterprise Server.")] = "",
     as_json: AsJson = False,

@@ -74,6 +74,9 @@ async def test_a_purchase_at_the_console_becomes_a_plan_and_a_balance(tmp_path: 
             assert (ready.status, (await ready.json())["status"]) == (200, "ready")
         await sandbox.act("act/install", account="acme")
         await sandbox.becomes("acme", "trial", available=5)
+        revoke = ("credits", "revoke", "github:@acme", "1", "--reason", "a test", "--yes")
+        assert (await asyncio.to_thread(invoke, *revoke, settings=sandbox.settings)).code == 0
+        await sandbox.becomes("acme", "trial", available=4)
         await sandbox.act("act/buy", account="acme", plan="Pro")
         await sandbox.becomes("acme", "pro")
         async with sandbox.browser.get(sandbox.console) as page:
@@ -83,6 +86,7 @@ async def test_a_purchase_at_the_console_becomes_a_plan_and_a_balance(tmp_path: 
 
     assert "for signing up" in text
     assert "of the plan, for the period from" in text
+    assert "taken back, of grant 1: a test" in text
     assert (ended.code, ended.stderr) == (0, "")
     # Nothing of it is left.
     assert not Path(sandbox.settings["DATABASE_URL"].partition("///")[2]).exists()
