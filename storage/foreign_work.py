@@ -13,7 +13,6 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.engines import postgres_writer
-from storage.failures import is_away
 from storage.transactions import CHANNEL
 
 log = structlog.get_logger()
@@ -63,9 +62,7 @@ class PostgresListener:
         while not self._is_stopping:
             try:
                 await self._listen(engine)
-            except Exception as error:
-                if not is_away(error):
-                    raise
+            except Exception as error:  # noqa: BLE001 - the driver's own errors too; without the thread nobody would listen
                 log.warning("listening_interrupted", error=type(error).__name__)
             await self._pause()
         await engine.dispose()
@@ -73,14 +70,16 @@ class PostgresListener:
     async def _listen(self, engine: AsyncEngine) -> None:
         """Listen until the connection is lost, or until stopped."""
         async with engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            assert driver is not None
-            driver.add_termination_listener(self._on_lost)
-            await driver.add_listener(CHANNEL, self._on_told)
-            # Something may have been told while nobody listened.
-            self._wake()
-            await self._interrupted.wait()
-            if not self._is_stopping:
+            try:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert driver is not None
+                driver.add_termination_listener(self._on_lost)
+                await driver.add_listener(CHANNEL, self._on_told)
+                # Something may have been told while nobody listened.
+                self._wake()
+                await self._interrupted.wait()
+            finally:
+                # What broke the driver's own call isn't known to the pool, which would hand the same one out again.
                 await connection.invalidate()
 
     async def _pause(self) -> None:
