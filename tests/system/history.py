@@ -8,8 +8,9 @@ from typing import Final, Literal
 
 from hypothesis import strategies as st
 
-LONGEST: Final = 18
-"""Steps in a history."""
+SHORTEST: Final = 6
+LONGEST: Final = 20
+"""How many steps a history has."""
 
 
 Mail = Literal["prompt", "twice", "held", "lost"]
@@ -35,7 +36,7 @@ Act = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Do:
-    """Somebody acts at GitHub; what isn't possible just then doesn't happen.
+    """Somebody acts at GitHub; instead of what isn't possible just then, something like it.
 
     Attributes:
         plan: what is bought, or changed to.
@@ -158,7 +159,7 @@ histories: Final[st.SearchStrategy[History]] = st.lists(
         _MISHAPS,
         _MISHAPS,
     ),
-    min_size=3,
+    min_size=SHORTEST,
     max_size=LONGEST,
 )
 """Any history of a few accounts."""

@@ -23,6 +23,23 @@ PATIENCE_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.002
 """How often is looked whether it did."""
 
+INSTEAD: Final[dict[str, tuple[str, ...]]] = {
+    "install": ("uninstall",),
+    "uninstall": ("install",),
+    "suspend": ("unsuspend", "install"),
+    "unsuspend": ("suspend", "install"),
+    "add_repositories": ("install",),
+    "rename": (),
+    "buy": ("change",),
+    "change": ("buy", "cancel"),
+    "cancel": ("buy",),
+    "withdraw_change": ("cancel", "buy"),
+    "fail_upgrade": ("change", "buy"),
+    "fail_payment": ("buy",),
+    "restore_payment": ("fail_payment", "buy"),
+}
+"""What is done instead of an act that GitHub refuses just then, so that few steps come to nothing."""
+
 MOST_STOPS: Final = 2000
 """How often a wait may stop for something that is due; more would be a product that never rests."""
 
@@ -192,10 +209,13 @@ class Player:
             "fail_payment": lambda: world.fail_payment(account, hours=step.hours),
             "restore_payment": lambda: world.restore_payment(account),
         }
-        try:
-            acts[step.act]()
-        except ActionError as refusal:
-            self.say(f"not possible: {refusal}")
+        for act in (step.act, *INSTEAD[step.act]):
+            try:
+                acts[act]()
+            except ActionError:
+                continue
+            self.say(f"{account.login}: {act}")
+            break
         self.github.note()
 
     def _trouble(self, step: Trouble) -> None:

@@ -1,0 +1,112 @@
+"""A few hundred purchases and installations at once, brought by several connections, again and again until accepted."""
+
+import asyncio
+import calendar
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiohttp
+
+from sandbox.github.model import Account, Event
+from sandbox.github.server import GitHubStandIn
+from tests.system.github_side import Webhook
+from tests.system.our_side import Customer, Row
+from tests.system.processes import Plant
+
+PRO_CREDITS: Final = 60
+SIGNUP_CREDITS: Final = 5
+PAUSE_SECONDS: Final = 0.01
+"""Between two attempts while nobody listens."""
+
+
+@dataclass
+class Burst:
+    """Accounts that all install and buy, and what became of the webhooks about it.
+
+    Attributes:
+        accepted: how often each webhook was answered with `202`.
+        unanswered: how often each was brought without an answer.
+        refused: answers that were neither.
+    """
+
+    accounts: list[Account] = field(default_factory=list)
+    webhooks: list[Webhook] = field(default_factory=list)
+    accepted: Counter[str] = field(default_factory=Counter)
+    unanswered: Counter[str] = field(default_factory=Counter)
+    refused: list[int] = field(default_factory=list)
+
+    @classmethod
+    def at(cls, github: GitHubStandIn, *, accounts: int) -> "Burst":
+        """Have so many accounts install the App and buy Pro; each is billed on the first of a month."""
+        burst = cls()
+
+        def keep(event: Event, headers: dict[str, str]) -> None:
+            burst.webhooks.append(Webhook(event=event, headers=headers))
+
+        github.courier.observers.append(keep)
+        for number in range(accounts):
+            account = github.add_user(f"user-{number}", billing_day=1)
+            github.install(account)
+            github.buy(account, "Pro")
+            burst.accounts.append(account)
+        github.courier.observers.remove(keep)
+        return burst
+
+    async def bring(self, plant: Plant, webhooks: Iterable[Webhook], *, connections: int) -> None:
+        """Bring these webhooks until each was accepted, whatever happens to the plant meanwhile."""
+        waiting = deque(webhooks)
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(connections):
+                group.create_task(self._bring_each(plant, session, waiting))
+
+    async def _bring_each(self, plant: Plant, session: aiohttp.ClientSession, waiting: deque[Webhook]) -> None:
+        while waiting:
+            webhook = waiting.popleft()
+            while not await self._bring(plant, session, webhook):  # noqa: ASYNC110 -- a dead server rings no bell
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _bring(self, plant: Plant, session: aiohttp.ClientSession, webhook: Webhook) -> bool:
+        """Bring a webhook once; whether it was accepted."""
+        await plant.is_up.wait()
+        guid, url = webhook.event.guid, plant.address + webhook.path
+        try:
+            async with session.post(url, data=webhook.event.body, headers=webhook.headers) as answer:
+                await answer.read()
+        except aiohttp.ClientError:
+            self.unanswered[guid] += 1
+            return False
+        if answer.status == 202:
+            self.accepted[guid] += 1
+            return True
+        self.refused.append(answer.status)
+        return False
+
+    def complaints(self, customers: Mapping[int, Customer], deliveries: Mapping[str, Row]) -> list[str]:
+        """Everything that isn't as it must be once all came to its end: each webhook applied once, none twice."""
+        complaints = [f"answered {status}" for status in self.refused]
+        for webhook in self.webhooks:
+            row = deliveries.get(webhook.event.guid)
+            if row is None or row["state"] != "done":
+                complaints.append(f"{webhook.name} of {webhook.account_id} ended as {row}")
+        for account in self.accounts:
+            customer = customers.get(account.id)
+            granted = [] if customer is None else sorted((row["origin"], row["amount"]) for row in customer.grants)
+            if granted != (due := self._grants_due(account)):
+                complaints.append(f"{account.login} was granted {granted}, {due} are due")
+        return complaints
+
+    def _grants_due(self, account: Account) -> list[tuple[str, int]]:
+        """The sign-up credits, and the plan's share for the days left of the month, that of the purchase included."""
+        bought_on = next(
+            webhook.event.created_at
+            for webhook in self.webhooks
+            if webhook.account_id == account.id and webhook.event.hook == "marketplace"
+        ).date()
+        days = calendar.monthrange(bought_on.year, bought_on.month)[1]
+        share = -(-PRO_CREDITS * (days - bought_on.day + 1) // days)
+        return [("plan", share), ("signup", SIGNUP_CREDITS)]
