@@ -1,5 +1,8 @@
 """How the two databases are reached: addresses, connections and their settings."""
 
+import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -79,6 +82,7 @@ def sqlite_writer(url: URL) -> Engine:
         hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS},
     )
+    event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _set_up_writer)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -90,6 +94,7 @@ def reader(url: URL) -> AsyncEngine:
         engine = create_async_engine(
             url, pool_size=READERS, max_overflow=0, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}
         )
+        event.listen(engine.sync_engine, "do_connect", _make_private)
         event.listen(engine.sync_engine, "connect", _set_up_reader)
         event.listen(engine.sync_engine, "begin", _begin_deferred)
         return engine
@@ -117,6 +122,13 @@ def _postgres_arguments() -> dict[str, object]:
         "command_timeout": COMMAND_SECONDS,
         "server_settings": {"application_name": "tallyhook"},
     }
+
+
+def _make_private(_dialect: object, _record: object, arguments: Sequence[Any], _parameters: object) -> None:
+    """Let a new file be its owner's alone: it holds deliveries, names and notes. SQLite's files beside it follow it."""
+    # What can't be made can't be opened either, and SQLite says so better.
+    with suppress(OSError):
+        os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _set_pragmas(connection: _DriverConnection, pragmas: tuple[str, ...]) -> None:
