@@ -16,8 +16,7 @@ REPLAY = register(
     "replaying.replay",
     update(billing_events)
     .where(billing_events.c.id.in_(listed("ids")), billing_events.c.body.is_not(None))
-    # Due when it came: among others that wait, the older one goes first.
-    .values(state=RECEIVED, attempts=0, repeats=0, run_at=billing_events.c.received_at, finished_at=0, error="")
+    .values(state=RECEIVED, attempts=0, repeats=0, run_at=bindparam("due_at"), finished_at=0, error="")
     .returning(billing_events.c.id, billing_events.c.partition, billing_events.c.event),
 )
 
@@ -55,7 +54,7 @@ def replay(transaction: Transaction, ids: Collection[int], now: int) -> list[int
     """Queue these deliveries anew, due at once; those of them that exist and still have their body. In milliseconds."""
     rows: list[Row[Any]] = []
     for batch in padded_batches(sorted(set(ids))):
-        rows += transaction.execute(REPLAY, {"ids": batch}).all()
+        rows += transaction.execute(REPLAY, {"ids": batch, "due_at": now}).all()
     wake(transaction, {row.partition: now for row in rows}, now)
     recover_deliveries(transaction, {row.event for row in rows}, now)
     return sorted(row.id for row in rows)

@@ -208,6 +208,21 @@ async def test_whatever_ended_can_be_replayed(database: Database, clock: Virtual
     assert [one.id for one in await database.inbox.claim(partitions=1, deliveries=1, lease_seconds=60)] == [claimed.id]
 
 
+async def test_a_replayed_delivery_is_due_from_now_on(database: Database, clock: VirtualClock) -> None:
+    await record(database, clock, "a")
+    claimed = (await database.inbox.claim(partitions=1, deliveries=1, lease_seconds=60))[0]
+    await finish(database, clock, claimed)
+    await database.inbox.release([claimed.lease])
+    clock.advance(days=3)
+
+    await database.inbox.replay([claimed.id])
+
+    # Otherwise the platform would take a server for stuck, and out of service, because somebody had things replayed.
+    assert await database.inbox.lag_seconds() == 0
+    clock.advance(seconds=2)
+    assert await database.inbox.lag_seconds() == 2
+
+
 async def test_lists_are_paged_and_filtered(database: Database, clock: VirtualClock) -> None:
     await record(database, clock, "a", "b", "c")
     await database.inbox.record(delivery("m", clock.now(), route="github_marketplace"))
