@@ -19,10 +19,15 @@ def met(
     now: datetime,
     facts: Facts,
 ) -> CustomerState:
-    """The customer of this account, made if there is none, by what the delivery told and what GitHub showed of it."""
+    """The customer of this account, made if there is none, by what the delivery told and what GitHub showed of it.
+
+    A delivery may be older than what is known, so that what it told only fills gaps.
+    """
     if state is None:
         state = _provisioned(told, source=source, now=now, facts=facts)
-    state = introduced(state, told)
+    customer = state.customer
+    known = replace(told, login=customer.github_login or told.login, type=customer.github_type or told.type)
+    state = introduced(state, known)
     return state if shown is None else introduced(state, shown)
 
 

@@ -122,14 +122,18 @@ def test_rule_10_an_older_answer_about_an_installation_is_asked_anew() -> None:
     assert isinstance(history.install(suspended=True, observation=8).outcome, Applied)
 
 
-def test_the_login_is_githubs_answer_else_the_deliverys_and_never_emptied() -> None:
+def test_the_login_is_githubs_answer_and_what_an_old_delivery_told_only_fills_gaps() -> None:
     history = History()
+    history.install(account=replace(ACCOUNT, login="", type=""))
+    assert (history.customer.customer.github_login, history.customer.customer.github_type) == ("", "")
+    history.install(account=replace(ACCOUNT, login="told"))
+    assert (history.customer.customer.github_login, history.customer.customer.github_type) == ("told", "Organization")
     history.install(account=replace(ACCOUNT, login="told"), shown=replace(ACCOUNT, login="asked"))
     assert history.customer.customer.github_login == "asked"
     history.install(account=replace(ACCOUNT, login="told"))
-    assert history.customer.customer.github_login == "told"
+    assert history.customer.customer.github_login == "asked"
     history.install(account=replace(ACCOUNT, login="", type=""))
-    assert (history.customer.customer.github_login, history.customer.customer.github_type) == ("told", "Organization")
+    assert (history.customer.customer.github_login, history.customer.customer.github_type) == ("asked", "Organization")
 
 
 def test_a_rename_is_noted_and_an_unknown_account_ignored() -> None:
