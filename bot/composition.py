@@ -12,7 +12,7 @@ from billing.plans import PlanCatalog
 from billing.ports import Clock
 from billing.service import BillingService
 from bot.alerting import AlertSender
-from bot.effects import EffectSender, Send
+from bot.effects import EffectSender, Send, send_nothing
 from bot.forwarding import FORWARD_TOPIC, Forwarder
 from bot.github.client import GitHubClient
 from bot.github.readbacks import GitHubReadBacks
@@ -86,11 +86,9 @@ async def working(
             [
                 _housekeeping(settings, clock, database, plans),
                 _worker(settings, clock, database, _context(settings, plans, github, billing), chance),
-                EffectSender(
-                    outbox=database.outbox,
-                    senders=_senders(settings, session, clock, database),
-                    clock=clock,
-                    chance=chance,
+                *(
+                    EffectSender(outbox=database.outbox, topic=topic, send=send, clock=clock, chance=chance)
+                    for topic, send in _senders(settings, session, clock, database).items()
                 ),
             ]
         )
@@ -130,7 +128,7 @@ def _worker(
 def _senders(
     settings: ServerSettings, session: aiohttp.ClientSession, clock: Clock, database: Database
 ) -> Mapping[str, Send]:
-    """Return who sends each topic."""
+    """Return who sends each topic. The forwards come first: when they stop, the alarms about them may still go out."""
     mailer = None
     if settings.smtp_url is not None and settings.mail_from is not None:
         mailer = Mailer(MailServer.from_url(settings.smtp_url.get_secret_value()), sender=settings.mail_from)
@@ -144,11 +142,11 @@ def _senders(
         recipient=settings.alert_email or "",
         poster=alert_poster,
     )
-    senders: dict[str, Send] = {ALERT_TOPIC: alerts.send}
+    forward = send_nothing
     if settings.github_forward_url is not None:
         forward_url = settings.github_forward_url.get_secret_value()
-        senders[FORWARD_TOPIC] = Forwarder(Poster(session, url=forward_url, setting="GITHUB_FORWARD_URL")).send
-    return senders
+        forward = Forwarder(Poster(session, url=forward_url, setting="GITHUB_FORWARD_URL")).send
+    return {FORWARD_TOPIC: forward, ALERT_TOPIC: alerts.send}
 
 
 def _marketplace_plan_ids(plans: PlanCatalog) -> Sequence[int]:

@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -31,10 +31,13 @@ LONGEST_ERROR: Final = 500
 
 
 class EffectSender:
-    """Sends what is due until it is stopped. Effects of one key go out in their order, others side by side.
+    """Sends what is due of one topic until it is stopped. Effects of one key go out in order, others side by side.
+
+    Each topic has a sender of its own, because where one leads may hang for hours, and alarms must not wait for that.
 
     Args:
-        senders: Who sends, by topic. What has no sender any more, because its setting is gone, ends as ignored.
+        topic: Which effects.
+        send: Sends one.
         chance: Where the jitter of retries comes from.
         at_once: How many are sent at the same time.
     """
@@ -43,14 +46,16 @@ class EffectSender:
         self,
         *,
         outbox: Outbox,
-        senders: Mapping[str, Send],
+        topic: str,
+        send: Send,
         clock: Clock,
         chance: random.Random,
         policy: RetryPolicy = ABOUT_A_DAY,
         at_once: int = 16,
     ) -> None:
         self._outbox = outbox
-        self._senders = senders
+        self._topic = topic
+        self._send_one = send
         self._clock = clock
         self._chance = chance
         self._policy = policy
@@ -89,9 +94,9 @@ class EffectSender:
         if room == 0:
             return False
         try:
-            claimed = await self._outbox.claim(limit=room, lease_seconds=LEASE_SECONDS)
+            claimed = await self._outbox.claim(self._topic, limit=room, lease_seconds=LEASE_SECONDS)
         except TEMPORARY as error:
-            log.warning("outbox_away", reason=str(error))
+            log.warning("outbox_away", topic=self._topic, reason=str(error))
             return False
         for effect in claimed:
             self._active += 1
@@ -104,10 +109,13 @@ class EffectSender:
             await self._waker.wait()
             return
         try:
-            await self._waker.rest(self._outbox.next_due)
+            await self._waker.rest(self._next_due)
         except TEMPORARY:
             # The database is away; it was said when we looked for work.
             await self._waker.wait()
+
+    async def _next_due(self) -> datetime | None:
+        return await self._outbox.next_due(self._topic)
 
     async def _work_off(self, effect: ClaimedEffect) -> None:
         """Send one effect, and see to it that it ends or is tried again."""
@@ -126,9 +134,8 @@ class EffectSender:
         if effect.attempts > self._policy.attempts:
             await self._bury(effect, "every attempt ended without a result: the process may have died of it")
             return
-        send = self._senders.get(effect.topic, _send_nothing)
         try:
-            reason = await send(effect)
+            reason = await self._send_one(effect)
         except TEMPORARY as error:
             await self._put_off(effect, error)
         except FINAL as error:
@@ -163,6 +170,6 @@ class EffectSender:
         await self._outbox.bury(effect, error=reason[:LONGEST_ERROR])
 
 
-async def _send_nothing(effect: ClaimedEffect) -> str:
-    """Stand in for a sender that isn't set up."""
+async def send_nothing(effect: ClaimedEffect) -> str:
+    """Stand in for a sender that isn't set up: what was written while it was ends as ignored."""
     return f"nothing sends {effect.topic}: the setting that says where to is gone"

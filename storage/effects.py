@@ -85,7 +85,12 @@ _is_first_of_its_key = ~exists().where(
 
 _due = (
     select(effects.c.id)
-    .where(effects.c.state == PENDING, effects.c.run_at <= bindparam("now"), _is_first_of_its_key)
+    .where(
+        effects.c.state == PENDING,
+        effects.c.topic == bindparam("wanted_topic"),
+        effects.c.run_at <= bindparam("now"),
+        _is_first_of_its_key,
+    )
     .order_by(effects.c.run_at, effects.c.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -144,7 +149,7 @@ PUT_OFF_FOLLOWERS = register(
 NEXT_DUE = register(
     "effects.next_due",
     select(effects.c.run_at)
-    .where(effects.c.state == PENDING, _is_first_of_its_key)
+    .where(effects.c.state == PENDING, effects.c.topic == bindparam("wanted_topic"), _is_first_of_its_key)
     .order_by(effects.c.run_at, effects.c.id)
     .limit(1),
 )

@@ -47,8 +47,8 @@ class Outbox:
         """Have something sent; False if its dedupe key was used before, and nothing was done."""
         return await self._writer.run(lambda transaction: bool(enqueue(transaction, [effect], self._now())))
 
-    async def claim(self, limit: int, lease_seconds: float) -> Sequence[ClaimedEffect]:
-        """Take up to so many due effects (at most 64), due longest first, none whose key has an older one pending.
+    async def claim(self, topic: str, *, limit: int, lease_seconds: float) -> Sequence[ClaimedEffect]:
+        """Take up to so many due effects of a topic (at most 64), due longest first, none with an older one of its key.
 
         Whoever doesn't end it within the lease loses it to the next who claims.
         """
@@ -56,7 +56,8 @@ class Outbox:
 
         def work(transaction: Transaction) -> Sequence[ClaimedEffect]:
             now = self._now()
-            rows = transaction.execute(CLAIM, {"now": now, "until": now + lease, "limit": min(limit, BATCH)})
+            parameters = {"wanted_topic": topic, "now": now, "until": now + lease, "limit": min(limit, BATCH)}
+            rows = transaction.execute(CLAIM, parameters)
             claimed = [
                 ClaimedEffect(
                     id=row.id,
@@ -138,9 +139,11 @@ class Outbox:
 
         return await self._writer.run(work)
 
-    async def next_due(self) -> datetime | None:
-        """When a worker should next claim; None while nothing waits."""
-        due_at = await self._reader.run(lambda connection: connection.execute(NEXT_DUE).scalar())
+    async def next_due(self, topic: str) -> datetime | None:
+        """When a worker should next claim of this topic; None while nothing waits."""
+        due_at = await self._reader.run(
+            lambda connection: connection.execute(NEXT_DUE, {"wanted_topic": topic}).scalar()
+        )
         return None if due_at is None else from_milliseconds(due_at)
 
     async def list(

@@ -322,6 +322,7 @@ effects = Table(
 )
 Index(
     "effects_due_idx",
+    effects.c.topic,
     effects.c.run_at,
     sqlite_where=effects.c.state == PENDING,
     postgresql_where=effects.c.state == PENDING,

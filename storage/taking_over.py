@@ -10,7 +10,7 @@ from storage.statements import register
 from storage.tables import PENDING, effects, partitions
 from storage.transactions import Transaction
 
-# What is leased is due when its lease runs out, so the indexes by due time find it.
+# What is leased is due when its lease runs out, so the index by due time finds it.
 FREE_PARTITIONS = register(
     "taking_over.free_partitions",
     update(partitions)

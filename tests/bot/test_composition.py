@@ -1,13 +1,16 @@
 """The parts, put together as the server runs them."""
 
+import zlib
 from datetime import timedelta
 from pathlib import Path
 
 from billing.plans import PlanCatalog
 from billing.ports import Alarm
+from bot.forwarding import FORWARD_TOPIC, ForwardedDelivery
 from bot.housekeeping import Housekeeping
 from sandbox.clock import VirtualClock
 from storage.database import Database
+from storage.effects import NewEffect
 from tests.bot.receiving import http_receiver, mail_receiver
 from tests.bot.serving import serving
 from tests.bot.working import Plant, ignore, running, until, until_true
@@ -43,6 +46,31 @@ async def test_without_any_way_an_alarm_still_ends(sqlite_url: str) -> None:
 
         await until(has_ended)
         assert [alarm.kind for alarm in await served.database.alarms.list()] == ["test"]
+
+
+async def test_alarms_are_told_while_the_vendors_app_answers_nothing(sqlite_url: str) -> None:
+    async with (
+        http_receiver() as chat,
+        http_receiver() as vendor,
+        serving(sqlite_url, has_worker=True, ALERT_WEBHOOK_URL=chat.url, GITHUB_FORWARD_URL=vendor.url) as served,
+    ):
+        vendor.hold_back()
+        try:
+            for number in range(40):
+                await served.database.outbox.enqueue(
+                    NewEffect(
+                        topic=FORWARD_TOPIC,
+                        key=f"forward:{number}",
+                        dedupe_key=f"forward:{number}",
+                        payload=ForwardedDelivery.of([], zlib.compress(b"{}")).packed(),
+                        run_at=START,
+                    )
+                )
+            await until_true(lambda: len(vendor.requests) >= 16)
+            await served.database.alarms.raise_(Alarm(kind="test", subject="1", detail="look at it"))
+            await until_true(lambda: chat.requests)
+        finally:
+            vendor.let_go()
 
 
 async def test_bodies_are_dropped_when_their_time_is_over(

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from billing.plans import PlanCatalog
-from bot.effects import EffectSender
+from bot.effects import EffectSender, send_nothing
 from bot.forwarding import FORWARD_TOPIC, ForwardedDelivery, Forwarder
 from bot.posting import Poster
 from handlers.context import Context, Event
@@ -81,7 +81,8 @@ async def test_an_effect_under_way_is_sent_again_once_the_database_is_back(
         await durable_database.outbox.enqueue(effect)
         sender = EffectSender(
             outbox=durable_database.outbox,
-            senders={FORWARD_TOPIC: Forwarder(Poster(session, url=receiver.url, setting="GITHUB_FORWARD_URL")).send},
+            topic=FORWARD_TOPIC,
+            send=Forwarder(Poster(session, url=receiver.url, setting="GITHUB_FORWARD_URL")).send,
             clock=clock,
             chance=random.Random(0),
         )
@@ -106,5 +107,7 @@ async def test_an_effect_under_way_is_sent_again_once_the_database_is_back(
 
 
 async def test_a_sender_that_never_ran_stops_at_once(database: Database, clock: VirtualClock) -> None:
-    sender = EffectSender(outbox=database.outbox, senders={}, clock=clock, chance=random.Random(0))
+    sender = EffectSender(
+        outbox=database.outbox, topic=FORWARD_TOPIC, send=send_nothing, clock=clock, chance=random.Random(0)
+    )
     await sender.stop()

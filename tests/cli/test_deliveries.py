@@ -138,7 +138,7 @@ async def send_two(database: Database, clock: VirtualClock) -> None:
         await database.outbox.enqueue(
             NewEffect(topic="forward", key=f"k{number}", dedupe_key=f"d{number}", payload=payload, run_at=clock.now())
         )
-    first, _ = await database.outbox.claim(limit=2, lease_seconds=30)
+    first, _ = await database.outbox.claim("forward", limit=2, lease_seconds=30)
     await database.outbox.bury(first, error="gone for good (410)")
 
 

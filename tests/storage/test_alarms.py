@@ -27,7 +27,7 @@ async def test_a_raised_alarm_is_listed_told_and_logged(database: Database, cloc
     assert (row.kind, row.subject, row.detail) == ("unknown_plan", "plan:77", UNKNOWN_PLAN.detail)
     assert (row.first_at, row.last_at, row.count, row.notified_at) == (clock.now(), clock.now(), 1, clock.now())
     assert (row.acked_at, row.acked_by, row.recovered_at) == (None, "", None)
-    effects = await database.outbox.claim(10, 60)
+    effects = await database.outbox.claim("alert", limit=10, lease_seconds=60)
     assert [(one.topic, one.key) for one in effects] == [("alert", "alert:unknown_plan:plan:77")]
     assert json.loads(effects[0].payload) == {
         "kind": "unknown_plan",

@@ -156,25 +156,25 @@ async def replay_one(database: Database, clock: VirtualClock) -> Operation:
 async def claim_effects(database: Database, clock: VirtualClock) -> Operation:
     for name in "ab":
         await database.outbox.enqueue(effect(name, clock.now(), key=name))
-    return lambda: database.outbox.claim(8, 60)
+    return lambda: database.outbox.claim("forward", limit=8, lease_seconds=60)
 
 
 async def finish_effect(database: Database, clock: VirtualClock) -> Operation:
     await database.outbox.enqueue(effect("a", clock.now()))
-    claimed = (await database.outbox.claim(8, 60))[0]
+    claimed = (await database.outbox.claim("forward", limit=8, lease_seconds=60))[0]
     return lambda: database.outbox.done(claimed)
 
 
 async def put_off_effect(database: Database, clock: VirtualClock) -> Operation:
     for name in "ab":
         await database.outbox.enqueue(effect(name, clock.now()))
-    claimed = (await database.outbox.claim(8, 60))[0]
+    claimed = (await database.outbox.claim("forward", limit=8, lease_seconds=60))[0]
     return lambda: database.outbox.retry(claimed, clock.now() + timedelta(hours=1), "503")
 
 
 async def bury_effect(database: Database, clock: VirtualClock) -> Operation:
     await database.outbox.enqueue(effect("a", clock.now()))
-    claimed = (await database.outbox.claim(8, 60))[0]
+    claimed = (await database.outbox.claim("forward", limit=8, lease_seconds=60))[0]
     return lambda: database.outbox.bury(claimed, "gone")
 
 

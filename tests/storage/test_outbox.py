@@ -14,7 +14,8 @@ from tests.storage.builders import effect
 
 
 async def claim(database: Database) -> Sequence[ClaimedEffect]:
-    return await database.outbox.claim(64, 60)
+    topics = [await database.outbox.claim(topic, limit=64, lease_seconds=60) for topic in ("forward", "alert")]
+    return [one for topic in topics for one in topic]
 
 
 async def ids(database: Database) -> list[int]:
@@ -60,7 +61,7 @@ async def test_an_older_one_that_is_due_later_keeps_its_place(database: Database
     await database.outbox.enqueue(effect("2", clock.now()))
 
     assert await ids(database) == []
-    assert await database.outbox.next_due() == later
+    assert await database.outbox.next_due("forward") == later
     clock.set(later)
     assert await ids(database) == [1]
 
@@ -76,7 +77,7 @@ async def test_what_is_put_off_holds_up_its_key_and_no_other(database: Database,
     assert await ids(database) == []
     # Those that can't go aren't due either: a worker has nothing to look for until then, but for what is being sent.
     await database.outbox.done(first[1])
-    assert await database.outbox.next_due() == later
+    assert await database.outbox.next_due("forward") == later
     clock.set(later)
     again = await claim(database)
     assert [(one.id, one.attempts) for one in again] == [(1, 2)]
@@ -115,7 +116,7 @@ async def test_dead_ones_can_be_sent_again(database: Database, clock: VirtualClo
 async def test_a_lease_runs_out_and_the_late_one_ends_nothing(database: Database, clock: VirtualClock) -> None:
     await database.outbox.enqueue(effect("1", clock.now()))
     old = (await claim(database))[0]
-    assert await database.outbox.next_due() == clock.now() + timedelta(seconds=60)
+    assert await database.outbox.next_due("forward") == clock.now() + timedelta(seconds=60)
     clock.advance(seconds=60)
     new = (await claim(database))[0]
 
@@ -165,7 +166,7 @@ async def test_each_effect_goes_to_one_of_many_senders_in_order(database_url: st
 
     async def send(database: Database) -> None:
         while sum(map(len, sent.values())) < 48:
-            for one in await database.outbox.claim(3, 60):
+            for one in await database.outbox.claim("forward", limit=3, lease_seconds=60):
                 sent[one.key].append(one.id)
                 await database.outbox.done(one)
 
@@ -180,7 +181,7 @@ async def test_each_effect_goes_to_one_of_many_senders_in_order(database_url: st
 
 
 async def test_an_empty_outbox_is_never_due(database: Database) -> None:
-    assert await database.outbox.next_due() is None
+    assert await database.outbox.next_due("forward") is None
     assert await database.outbox.retry_dead([]) == []
 
 
@@ -189,7 +190,7 @@ async def test_what_was_sent_is_forgotten_and_what_is_dead_can_be_sent_again(
 ) -> None:
     for name in ("sent", "unwanted", "given up"):
         await database.outbox.enqueue(effect(name, clock.now(), key=name))
-    sent, unwanted, given_up = await database.outbox.claim(3, 60)
+    sent, unwanted, given_up = await database.outbox.claim("forward", limit=3, lease_seconds=60)
 
     await database.outbox.done(sent)
     await database.outbox.ignore(unwanted, "nobody listens")

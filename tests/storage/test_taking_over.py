@@ -14,7 +14,7 @@ async def _left_behind(url: str, clock: VirtualClock, *, exclusive: bool) -> Non
     await killed.open()
     await killed.inbox.record(delivery("taken", clock.now()), effect("taken", clock.now()))
     await killed.inbox.claim(partitions=1, deliveries=1, lease_seconds=600)
-    await killed.outbox.claim(limit=1, lease_seconds=600)
+    await killed.outbox.claim("forward", limit=1, lease_seconds=600)
     await killed.close()
 
 
@@ -27,7 +27,7 @@ async def test_on_sqlite_the_next_process_goes_on_at_once(sqlite_url: str, clock
     assert await successor.take_over() == 2
 
     [claimed] = await successor.inbox.claim(partitions=1, deliveries=1, lease_seconds=60)
-    [sent] = await successor.outbox.claim(limit=1, lease_seconds=60)
+    [sent] = await successor.outbox.claim("forward", limit=1, lease_seconds=60)
     assert (claimed.delivery_id, claimed.attempts, sent.attempts) == ("taken", 2, 2)
     await finish(successor, clock, claimed)
     await successor.outbox.done(sent)

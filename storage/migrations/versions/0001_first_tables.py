@@ -147,7 +147,7 @@ def upgrade() -> None:
     op.create_index(
         "effects_due_idx",
         "effects",
-        ["run_at"],
+        ["topic", "run_at"],
         unique=False,
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
