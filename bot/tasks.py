@@ -15,7 +15,7 @@ STOP_SECONDS: Final = 20.0
 
 
 class BackgroundTasks:
-    """Runs services and tells of the first that fails: none may be lost in silence.
+    """Runs services and tells of the first that fails, or ends untold: none may be lost in silence.
 
     They can't live in a task group, because starting and stopping an application are two calls.
     """
@@ -25,6 +25,7 @@ class BackgroundTasks:
         self._stop_seconds = stop_seconds
         self._tasks: list[asyncio.Task[None]] = []
         self._failed = asyncio.Event()
+        self._is_stopping = False
 
     def start(self) -> None:
         """Start all of them."""
@@ -44,6 +45,7 @@ class BackgroundTasks:
 
     async def stop(self) -> None:
         """Stop one after another, in their order: what one does last may be work for the next."""
+        self._is_stopping = True
         try:
             async with asyncio.timeout(self._stop_seconds):
                 for service in self._services:
@@ -57,6 +59,7 @@ class BackgroundTasks:
             await asyncio.wait(self._tasks)
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None or not self._is_stopping:
             log.critical("background_failed", service=task.get_name(), exc_info=error)
             self._failed.set()

@@ -105,7 +105,7 @@ class Worker:
                         if not await self._begin(partitions):
                             await self._rest()
                 renewing.cancel()
-            await self._give_back()
+            await self._give_back_the_last()
         finally:
             self._stopped.set()
 
@@ -149,6 +149,13 @@ class Worker:
                 # Their leases run out by themselves; trying again gives them back sooner.
                 self._finished += finished
                 raise
+
+    async def _give_back_the_last(self) -> None:
+        """Give back at the end, unless the database is away: then the leases run out by themselves."""
+        try:
+            await self._give_back()
+        except TEMPORARY as error:
+            log.warning("leases_not_given_back", reason=str(error))
 
     async def _rest(self) -> None:
         """Wait until there may be work: woken, something due, or a place free again (which wakes, too)."""

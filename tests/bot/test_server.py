@@ -31,8 +31,9 @@ APP = TARGETS[0]
 class Service:
     """Something that runs beside the requests: until stopped, until it fails, or until it is cut off."""
 
-    def __init__(self, *, error: Exception | None = None, is_stubborn: bool = False) -> None:
+    def __init__(self, *, error: BaseException | None = None, is_stubborn: bool = False, is_lazy: bool = False) -> None:
         self._error = error
+        self._is_lazy = is_lazy
         self._is_stubborn = is_stubborn
         self._stop = asyncio.Event()
         self.has_ended = False
@@ -42,7 +43,8 @@ class Service:
         try:
             if self._error is not None:
                 raise self._error
-            await self._stop.wait()
+            if not self._is_lazy:
+                await self._stop.wait()
         finally:
             self.has_ended = True
 
@@ -158,6 +160,17 @@ async def test_the_first_failure_ends_the_wait() -> None:
     tasks.start()
 
     assert await until_stopped(tasks, asyncio.Event())
+    await tasks.stop()
+
+
+@pytest.mark.parametrize("service", [Service(is_lazy=True), Service(error=asyncio.CancelledError())])
+async def test_a_service_that_ends_untold_has_failed_too(service: Service) -> None:
+    # Whatever it was that ended it, deliveries would be taken and nobody would apply them.
+    tasks = BackgroundTasks([service])
+    tasks.start()
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert await until_stopped(tasks, asyncio.Event())
     await tasks.stop()
 
 

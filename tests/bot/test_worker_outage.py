@@ -66,6 +66,29 @@ async def test_a_delivery_under_way_is_handled_once_the_database_is_back(
     assert len(plant.handlers.calls) == 2
 
 
+async def test_a_worker_stops_in_peace_while_the_database_is_away(
+    durable_database: Database, durable_postgres: Postgres, clock: VirtualClock, plans: PlanCatalog
+) -> None:
+    plant = Plant(database=durable_database, clock=clock, plans=plans)
+    go = asyncio.Event()
+
+    async def wait(_event: Event, _ctx: Context) -> None:
+        await go.wait()
+
+    plant.handlers.by_action["wait"] = wait
+    await plant.deliver("wait")
+    worker = plant.worker()
+    with structlog.testing.capture_logs() as lines:
+        async with running(worker):
+            await until_true(lambda: plant.handlers.calls == ["wait"])
+            await asyncio.to_thread(durable_postgres.kill)
+            go.set()
+            await worker.stop()
+    await asyncio.to_thread(durable_postgres.relaunch)
+    # Its lease runs out by itself, and then the delivery is due again.
+    assert any(line["event"] == "leases_not_given_back" for line in lines)
+
+
 async def test_an_effect_under_way_is_sent_again_once_the_database_is_back(
     durable_database: Database, durable_postgres: Postgres, clock: VirtualClock
 ) -> None:
