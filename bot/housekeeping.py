@@ -15,6 +15,9 @@ from storage.inbox import Inbox
 log = structlog.get_logger()
 
 ROUND_SECONDS: Final = 3600.0
+MOST_DROPS: Final = 1000
+"""How many transactions dropping old bodies takes at most in one round; the next does the rest."""
+
 AGAIN_AFTER_SECONDS: Final = 30.0
 """After a round that failed because the database was away."""
 
@@ -59,10 +62,20 @@ class Housekeeping:
         """Do a round, and return after how many seconds to do the next."""
         try:
             requeued = await self._inbox.requeue_unmapped(self._marketplace_plan_ids)
-            dropped = await self._inbox.drop_old_bodies(self._clock.now() - self._retention)
+            dropped = await self._drop_bodies()
         except TEMPORARY as failure:
             log.warning("housekeeping_put_off", reason=str(failure))
             return AGAIN_AFTER_SECONDS
         if requeued or dropped:
             log.info("housekeeping_done", requeued=requeued, dropped=dropped)
         return ROUND_SECONDS
+
+    async def _drop_bodies(self) -> int:
+        """Drop old bodies until there are no more, or until stopped; how many."""
+        before, dropped = self._clock.now() - self._retention, 0
+        for _ in range(MOST_DROPS):
+            count = 0 if self._is_stopping else await self._inbox.drop_old_bodies(before)
+            if not count:
+                break
+            dropped += count
+        return dropped

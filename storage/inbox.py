@@ -41,9 +41,6 @@ ANY_ID: Final = sys.maxsize
 LOOKED_AT: Final = 10_000
 """How many deliveries are looked at to list those of one route."""
 
-DROP_ROUNDS: Final = 1000
-"""How many transactions dropping old bodies takes at most in one go; the next go does the rest."""
-
 PUT_OFF = register(
     "inbox.put_off",
     update(billing_events)
@@ -189,14 +186,8 @@ class Inbox:
         return await self._writer.run(lambda transaction: replay_unmapped(transaction, mapped_plan_ids, self._now()))
 
     async def drop_old_bodies(self, before: datetime) -> int:
-        """Drop the bodies of deliveries that ended before then; how many. Dead ones keep theirs."""
-        dropped = 0
-        for _ in range(DROP_ROUNDS):
-            count = await self._writer.run(lambda transaction: drop_bodies(transaction, to_milliseconds(before)))
-            if not count:
-                break
-            dropped += count
-        return dropped
+        """Drop the bodies of some deliveries that ended before then, the oldest; how many. Dead ones keep theirs."""
+        return await self._writer.run(lambda transaction: drop_bodies(transaction, to_milliseconds(before)))
 
     async def next_due(self) -> datetime | None:
         """When a worker should next claim; None while nothing waits."""

@@ -15,6 +15,8 @@ from tests.bot.receiving import http_receiver, mail_receiver
 from tests.bot.serving import serving
 from tests.bot.working import Plant, ignore, running, until, until_true
 from tests.database import START
+from tests.storage.builders import delivery
+from tests.storage.raw import execute, scalar
 
 
 async def test_alarms_reach_people_by_every_way_that_is_set(sqlite_url: str) -> None:
@@ -100,6 +102,31 @@ async def test_bodies_are_dropped_when_their_time_is_over(
     async with running(housekeeping()):
         await until(is_dropped_within_an_hour)
     assert clock.now() >= START + timedelta(days=30)
+
+
+async def test_housekeeping_stops_in_the_middle_of_a_long_round(
+    database: Database, database_url: str, clock: VirtualClock
+) -> None:
+    await database.inbox.record(delivery("1", clock.now()))
+    await execute(
+        database_url,
+        "WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000) "
+        "INSERT INTO billing_events (source, route, delivery_id, event, partition, received_at, run_at, body) "
+        "SELECT source, route, CAST(n AS text), event, partition, received_at, run_at, body "
+        "FROM billing_events CROSS JOIN numbers",
+    )
+    await execute(database_url, "UPDATE billing_events SET state = 'done', finished_at = 1")
+
+    async def left() -> int:
+        return int(str(await scalar(database_url, "SELECT count(*) FROM billing_events WHERE body IS NOT NULL")))
+
+    async def has_begun() -> bool:
+        return await left() < 20_000
+
+    async with running(Housekeeping(inbox=database.inbox, clock=clock, retention_days=30, marketplace_plan_ids=[])):
+        await until(has_begun)
+    # What stops in its turn has twenty seconds with all the others; the next round does the rest.
+    assert await left() > 0
 
 
 async def test_housekeeping_outlives_a_database_that_is_away(tmp_path: Path, clock: VirtualClock) -> None:

@@ -325,7 +325,8 @@ async def test_many_old_bodies_are_dropped_in_bounded_transactions(
     await asyncio.gather(*(database.inbox.record(delivery(f"d{n}", clock.now())) for n in range(1200)))
     await execute(database_url, "UPDATE billing_events SET state = 'done', finished_at = 1")
 
-    assert await database.inbox.drop_old_bodies(clock.now()) == 1200
+    dropped = [await database.inbox.drop_old_bodies(clock.now()) for _ in range(20)]
+    assert dropped == [64] * 18 + [48, 0]
     assert await scalar(database_url, "SELECT count(*) FROM billing_events WHERE body IS NOT NULL") == 0
 
 
