@@ -66,6 +66,7 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._is_closing = False
+        self._gathered: list[_Job] = []
         self._look_at = 0.0
 
     def open(self) -> None:
@@ -77,6 +78,7 @@ class Writer:
         """Finish what waits, and end the thread."""
         if self._loop is not None and not self._is_closing:
             self._is_closing = True
+            self._hand_over()
             self._jobs.put(None)
             await asyncio.to_thread(self._thread.join)
 
@@ -102,11 +104,19 @@ class Writer:
         assert self._loop is not None, "open() comes first"
         if self._is_closing:
             raise TemporaryFailureError("the database is being closed")
-        if self._jobs.qsize() >= WAITING:
+        if self._jobs.qsize() + len(self._gathered) >= WAITING:
             raise TemporaryFailureError("the database is behind: too much waits to be written")
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
         future = self._loop.create_future()
-        self._jobs.put(_Job(step, item, size, future))
+        self._gathered.append(_Job(step, item, size, future))
         return future
+
+    def _hand_over(self) -> None:
+        """Pass on all that this turn of the event loop wants written, so that the thread finds it together."""
+        gathered, self._gathered = self._gathered, []
+        for job in gathered:
+            self._jobs.put(job)
 
     # From here on everything runs in the thread.
 
