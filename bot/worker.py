@@ -120,15 +120,20 @@ class Worker:
 
     async def _begin(self, partitions: asyncio.TaskGroup) -> bool:
         """Begin with what is due, as far as there is room; whether anything was."""
+        room = self._partitions - len(self._active)
+        if room == 0:
+            return False
+        finished, self._finished = self._finished, []
         try:
-            await self._give_back()
-            room = self._partitions - len(self._active)
-            if room == 0:
-                return False
             claimed = await self._inbox.claim(
-                partitions=room, deliveries=self._partitions, lease_seconds=self._lease_seconds
+                partitions=room,
+                deliveries=self._partitions,
+                lease_seconds=self._lease_seconds,
+                giving_back=finished,
             )
         except TEMPORARY as error:
+            # The leases run out by themselves; trying again gives them back sooner.
+            self._finished += finished
             log.warning("inbox_away", reason=str(error))
             return False
         by_lease: dict[Lease, list[ClaimedDelivery]] = {}
@@ -139,21 +144,11 @@ class Worker:
             partitions.create_task(self._work_off(lease, deliveries))
         return bool(by_lease)
 
-    async def _give_back(self) -> None:
-        """Give all finished partitions back, in one transaction."""
-        finished, self._finished = self._finished, []
-        if finished:
-            try:
-                await self._inbox.release(finished)
-            except TEMPORARY:
-                # Their leases run out by themselves; trying again gives them back sooner.
-                self._finished += finished
-                raise
-
     async def _give_back_the_last(self) -> None:
         """Give back at the end, unless the database is away: then the leases run out by themselves."""
         try:
-            await self._give_back()
+            if self._finished:
+                await self._inbox.release(self._finished)
         except TEMPORARY as error:
             log.warning("leases_not_given_back", reason=str(error))
 

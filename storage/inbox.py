@@ -122,13 +122,18 @@ class Inbox:
         size = (len(delivery.body) if delivery else 0) + (len(forward.payload) if forward else 0)
         return await self._writer.run_together(self._recording.record, (delivery, forward), size_bytes=size)
 
-    async def claim(self, *, partitions: int, deliveries: int, lease_seconds: float) -> Sequence[ClaimedDelivery]:
+    async def claim(
+        self, *, partitions: int, deliveries: int, lease_seconds: float, giving_back: Sequence[Lease] = ()
+    ) -> Sequence[ClaimedDelivery]:
         """Take due deliveries, the oldest first, and their partitions under a lease; at most 64 of either.
 
-        Each is counted as an attempt and gets the number of an observation in the same transaction.
+        Each is counted as an attempt and gets the number of an observation in the same transaction. So are given back
+        the partitions that the worker has finished with, since that would cost a commit of its own.
         """
 
         def work(transaction: Transaction) -> Sequence[ClaimedDelivery]:
+            if giving_back:
+                _release(transaction, [giving_back])
             return claim(
                 transaction,
                 partition_count=partitions,
