@@ -6,10 +6,11 @@ ends, and no period is ever cut again, so that whoever cancels and buys in turns
 """
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from billing.commands import MarketplaceHint
+from billing.decide.plan_grants import GRACE
 from billing.periods import (
     anchor_after,
     anchor_day_of,
@@ -26,6 +27,9 @@ from billing.values import SubscriptionState, to_the_millisecond
 
 DATED_ACTIONS: Final = ("purchased", "changed")
 """The deliveries whose effective date is the day since when the plan holds."""
+
+CHANGE_AWAITED: Final = timedelta(hours=24)
+"""A scheduled change that takes effect within this time of a month's start is waited for before it is granted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,19 +131,34 @@ def _goes_on(observed: Observed, period: Period) -> bool:
 def _continued(observed: Observed, since: datetime, anchor_day: int, allowance_before: int) -> Subscription:
     """The chain, which had come to `since`, in its month that holds now; months that nobody asked in aren't granted.
 
-    At a billing date the customer may not have paid yet: until GitHub shows a billing date beyond the month's start,
-    the old period stays, and a later observation begins the month. A change of plan within it counts from its day on.
+    While the month's grant has to wait, the old period stays, and a later observation begins the month. A change of
+    plan within it counts from its day on.
     """
     after, allowance = observed.after, observed.allowance
     starts_at, ends_at = month_at(observed.now, since=since, anchor_day=anchor_day)
     start, end = utc_date(starts_at), utc_date(ends_at)
-    if after.next_billing_date is not None and utc_date(after.next_billing_date) <= start:
+    if _is_unpaid(after, start) or _is_about_to_change(observed, starts_at):
         return after
     from_the_start = allowance if observed.changed_on <= start else min(allowance, allowance_before)
     target = prorated(from_the_start, days_left=(end - start).days, days=days_in_month_to(end, anchor_day))
     target += _share_since_change(observed, allowance - from_the_start, start=start, end=end, anchor_day=anchor_day)
     period = _new_period(starts_at, ends_at, allowance=allowance, target=min(target, allowance))
     return replace(after, anchor_day=anchor_day, period=period)
+
+
+def _is_unpaid(after: Subscription, start: date) -> bool:
+    """Whether the customer may not have paid yet for a month that starts on this day: GitHub shows no later billing."""
+    return after.next_billing_date is not None and utc_date(after.next_billing_date) <= start
+
+
+def _is_about_to_change(observed: Observed, starts_at: datetime) -> bool:
+    """Whether a scheduled change or end was due when the month began, and may not hold yet.
+
+    GitHub applies them late. It is waited for no longer than for a payment.
+    """
+    changes_at = observed.after.pending_effective_at
+    is_due = changes_at is not None and changes_at <= starts_at + CHANGE_AWAITED
+    return is_due and observed.now < starts_at + GRACE
 
 
 def _begun(observed: Observed, last: Period | None) -> Subscription:
@@ -158,6 +177,8 @@ def _begun(observed: Observed, last: Period | None) -> Subscription:
     if midnight(end) <= now:
         # The purchase is told of so late that its first period is over: granted is the month that holds now.
         return _continued(observed, midnight(end), anchor_day, observed.allowance)
+    if _is_unpaid(after, start):
+        return after
     target = observed.allowance
     if observed.plan.first_period == "prorated" and observed.is_purchase and after.next_billing_date is not None:
         target = prorated(target, days_left=(end - start).days, days=days_in_month_to(end, anchor_day))

@@ -4,9 +4,25 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from billing.commands import PendingChange
 from billing.plans import parse_plans
 from billing.values import EPOCH
-from tests.billing.builders import CATALOG, FREE, MAX, PRO, ROLLING, STARTER, TEAM, History, day, grant, spend, truth
+from tests.billing.builders import (
+    CATALOG,
+    FREE,
+    MAX,
+    PRO,
+    ROLLING,
+    STARTER,
+    TEAM,
+    History,
+    day,
+    grant,
+    pending_end,
+    pending_plan,
+    spend,
+    truth,
+)
 
 
 def of_2027(month: int, day_of_month: int, hour: int = 0) -> datetime:
@@ -54,6 +70,35 @@ def test_rule_13_at_a_billing_date_the_grant_waits_until_it_has_moved_on(billed_
     history.now = day(12, 22)
     history.follow(truth(PRO, billed_at=of_2027(1, 20)), "pending_change")
     assert (history.period.starts_at, history.available) == (day(12, 20), 60)
+
+
+@pytest.mark.parametrize("pending", [pending_end(day(12, 20, 7)), pending_plan(STARTER, day(12, 21))])
+def test_rule_13_a_change_that_is_about_to_hold_is_waited_for(pending: PendingChange) -> None:
+    history = with_pro()
+    last = history.period
+    history.now = day(12, 20, 12)
+    history.follow(truth(PRO, billed_at=of_2027(1, 20), pending=pending), "pending_change")
+    assert (history.period, history.available) == (last, 38), "GitHub's changes take effect late"
+    history.now = day(12, 23)
+    history.follow(truth(PRO, billed_at=of_2027(1, 20), pending=pending), "pending_change")
+    assert history.available == 60, "after 72 hours with the plan still shown it isn't waited for any longer"
+
+
+def test_rule_13_a_change_that_is_withdrawn_is_not_waited_for() -> None:
+    history = with_pro()
+    history.now = day(12, 20, 12)
+    pending = pending_end(day(12, 20, 7))
+    history.follow(truth(PRO, billed_at=of_2027(1, 20), pending=pending), "pending_change")
+    history.follow(truth(PRO, billed_at=of_2027(1, 20)), "pending_change_cancelled")
+    assert history.available == 60
+
+
+def test_rule_13_a_change_at_the_months_end_is_not_waited_for() -> None:
+    history = with_pro()
+    history.now = day(12, 20, 12)
+    pending = pending_plan(STARTER, of_2027(1, 20))
+    history.follow(truth(PRO, billed_at=of_2027(1, 20), pending=pending), "pending_change")
+    assert history.available == 60
 
 
 def test_rule_13_the_next_month_begins_at_the_very_moment() -> None:

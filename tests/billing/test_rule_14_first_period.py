@@ -47,6 +47,15 @@ def test_rule_14_a_plan_first_seen_without_its_purchase_gets_the_full_month() ->
     assert history.available == 60
 
 
+def test_rule_14_first_seen_on_the_billing_date_it_waits() -> None:
+    # As when the answer was given before midnight, and applied after it.
+    history = History(now=day(12, 20, 0))
+    history.follow(truth(PRO, billed_at=day(12, 20)), "pending_change")
+    assert (history.subscription.period, history.journal) == (None, [])
+    history.follow(truth(PRO, billed_at=day(1, 20, year=2027)), "pending_change")
+    assert (history.period.starts_at, history.available) == (day(12, 20), 60)
+
+
 def test_rule_14_the_catalogue_can_grant_the_first_period_in_full() -> None:
     history = History()
     history.follow(truth(WHOLE, billed_at=day(12, 20)), effective_at=day(12, 1))
