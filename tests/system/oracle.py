@@ -200,7 +200,8 @@ class Verdict:
             return
         answers = [asked for asked in self.chronicle.asked_about_purchase(account_id) if asked.was_there]
         start, end = from_milliseconds(ours["period_starts_at"]), from_milliseconds(ours["period_ends_at"])
-        if not start <= answers[-1].at < end:
+        # A month that begins when its answer is applied begins after that was given.
+        if not start - ON_ITS_WAY <= answers[-1].at < end:
             if (answers[-1].at + ON_ITS_WAY).date() > answers[-1].at.date():
                 # Applied a day after it was given: the month that it would begin waits for a later answer.
                 return
