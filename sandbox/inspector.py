@@ -14,16 +14,19 @@ class SubscriptionView:
 
     Attributes:
         provider: `github_marketplace`, `stripe` or `manual`.
+        plan: The plan's name.
         state: `trialing`, `active`, `past_due`, `unconfirmed` or `ended`.
-        pending_plan: The plan that follows, if a change is scheduled.
+        pending_plan: The name of the plan that follows, if a change is scheduled.
+        ends: Whether its end is scheduled.
+        changes_at: When the scheduled change or end takes effect.
     """
 
     provider: str
     plan: str
     state: str
-    current_period_end: datetime | None = None
     pending_plan: str | None = None
-    cancel_at_period_end: bool = False
+    ends: bool = False
+    changes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +64,14 @@ class CustomerView:
     """A customer with plan, balance and ledger.
 
     Attributes:
-        plan: The effective plan's id.
+        plan: The effective plan's name.
         plan_state: The state of the subscription behind it; `none` on the default plan.
         available: Credits that can be spent now.
+        due: Credits that have expired since the last entry, so that no entry says so yet.
         next_expiry: When the next credits expire, if any do.
         grants: The open ones, in burn order.
         entries: The newest first; a few dozen are enough.
+        reasons: Why there isn't more, in sentences.
     """
 
     id: str
@@ -76,9 +81,11 @@ class CustomerView:
     plan_state: str
     available: int
     next_expiry: datetime | None
+    due: int = 0
     subscriptions: tuple[SubscriptionView, ...] = ()
     grants: tuple[GrantView, ...] = ()
     entries: tuple[EntryView, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +94,13 @@ class DeliveryView:
 
     Attributes:
         id: The product's own id of it.
+        github_account_id: Whom it is about, if the product knows.
         state: `received`, `done`, `ignored`, `refused` or `dead`.
         error: Why it isn't done, if it isn't.
     """
 
     id: str
-    route: str
+    github_account_id: int | None
     event: str
     action: str | None
     state: str
@@ -119,11 +127,12 @@ class EffectView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmView:
-    """Something that wants a person."""
+    """Something that wants a person; `detail` says in a sentence what is to be done."""
 
     id: str
     kind: str
     subject: str
+    detail: str
     raised_at: datetime
 
 

@@ -1,9 +1,11 @@
 """Why a balance is what it is, in words: what billing took apart, told grant by grant and reason by reason."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 
+from billing.commands import Note
 from billing.errors import UnknownCustomerError
 from billing.explain import (
     Explanation,
@@ -21,10 +23,10 @@ from billing.explain import (
 )
 from billing.ledger.entries import Entry
 from billing.state import CustomerState, Grant
-from billing.values import NEVER, Origin
+from billing.values import NEVER, EntryKind, Origin
 from bot.cli.customer_record import grant_record
 from bot.cli.database import Session, with_database
-from bot.cli.output import credits_in_words, print_json, print_lines, readable_time, rfc3339
+from bot.cli.output import credits_in_words, print_json, print_lines, readable_day, readable_time, rfc3339
 from bot.cli.statement import PAGE_SIZE
 
 
@@ -120,11 +122,34 @@ def origin_in_words(grant: Grant) -> str:
         case Origin.SIGNUP:
             return f"{amount} for signing up"
         case Origin.PLAN:
-            return f"{amount} of the plan, for the period from {readable_time(grant.period_starts_at)}"
+            return f"{amount} of the plan, for the period from {readable_day(grant.period_starts_at)}"
         case Origin.GOODWILL:
             return f"{amount} given by hand"
         case _:
             assert_never(grant.origin)
+
+
+def entry_in_words(entry: Entry, grants: Mapping[int, Grant], note: Note | None) -> str:
+    """Tell where an entry of the ledger came from.
+
+    Args:
+        entry: the entry.
+        grants: the account's, by number, used-up ones too.
+        note: the entry's, unless it has none or was erased.
+    """
+    of_grants = " and ".join(f"grant {move.grant_number}" for move in entry.moves)
+    match entry.kind:
+        case EntryKind.GRANT:
+            text = origin_in_words(grants[entry.moves[0].grant_number])
+        case EntryKind.SPEND:
+            text = f"used, of {of_grants}"
+        case EntryKind.EXPIRE:
+            text = f"expired, of {of_grants}"
+        case EntryKind.REVOKE:
+            text = f"taken back, of {of_grants}"
+        case _:
+            assert_never(entry.kind)
+    return f"{text}: {note.text}" if note else text
 
 
 def reason_in_words(reason: Reason) -> str:
@@ -150,15 +175,15 @@ def reason_in_words(reason: Reason) -> str:
                 f" ends if that lasts until {readable_time(ends_at)}."
             )
         case PlanEnded(plan=plan, ended_at=ended_at):
-            return f"The plan {plan} ended at {readable_time(ended_at)}; its credits lived until they expired."
+            return f"The plan {plan} ended at {readable_time(ended_at)}; its credits live until they expire."
         case PeriodProrated():
             return (
-                f"The period from {readable_time(reason.starts_at)} to {readable_time(reason.ends_at)} isn't a full"
+                f"The period from {readable_day(reason.starts_at)} to {readable_day(reason.ends_at)} isn't a full"
                 f" one: {reason.target} of {credits_in_words(reason.allowance)}, as GitHub charged in proportion."
             )
         case PeriodAwaited(ended_at=ended_at, next_billing_date=date):
-            shown = f"GitHub shows {readable_time(date)} as the next billing date" if date else "GitHub shows no date"
-            return f"The period ended at {readable_time(ended_at)}, and the next one isn't confirmed: {shown}."
+            shown = f"GitHub shows {readable_day(date)} as the next billing date" if date else "GitHub shows no date"
+            return f"The period ended on {readable_day(ended_at)}, and the next one isn't confirmed: {shown}."
         case _:
             assert_never(reason)
 

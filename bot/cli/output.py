@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Final
 
 import typer
@@ -30,6 +30,13 @@ def readable_time(moment: datetime | None, *, never: str = "-") -> str:
     if moment is None or moment in (NEVER, EPOCH):
         return never
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def readable_day(moment: datetime | None, *, never: str = "-") -> str:
+    """The moment for people, as its date where that says all: periods and bills begin and end at midnight UTC."""
+    if moment is None or moment.astimezone(UTC).timetz() != time(tzinfo=UTC):
+        return readable_time(moment, never=never)
+    return readable_time(moment, never=never).partition(" ")[0]
 
 
 def credits_in_words(count: int) -> str:

@@ -6,30 +6,28 @@ The only module of the product that imports the sandbox.
 import asyncio
 import random
 import secrets
-import socket
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final
 
 import typer
 from aiohttp import web
 
-import bot
-from billing.commands import Note
+from billing.explain import explain
 from billing.ledger.balance import available, burn_order, is_due
-from billing.ledger.entries import Entry
 from billing.plans import PlanCatalog
 from billing.ports import Clock
 from billing.standing import effective_plan, is_living
 from billing.state import CustomerState, Grant, Subscription
-from billing.values import NEVER, EntryKind
+from billing.values import NEVER
 from bot.app import BACKGROUND, create_app
-from bot.cli.explaining import origin_in_words
+from bot.cli.explaining import entry_in_words, reason_in_words
 from bot.cli.failures import CommandError, WrongUseError
 from bot.cli.reaching import reaching_the_database
+from bot.cli.sandbox_places import Places, database_url, free_port, server_url, shipped_plans
 from bot.cli.serving import cannot_listen
 from bot.logs import set_up_logs
 from bot.plans_file import read_plans
@@ -37,6 +35,7 @@ from bot.server import listening, stop_signals, until_stopped
 from bot.settings import ServerSettings, secret_values, settings_of
 from sandbox.clock import VirtualClock
 from sandbox.console.server import create_console
+from sandbox.github.model import Plan as ListedPlan
 from sandbox.github.server import GitHubStandIn
 from sandbox.inspector import (
     AlarmView,
@@ -54,7 +53,7 @@ from storage.database import Database
 
 SEED_BITS: Final = 32
 SECRET_BYTES: Final = 32
-PLANS_FILE: Final = "plans.toml"
+MONTHS_IN_A_YEAR: Final = 12
 CONSOLE_STOP_SECONDS: Final = 1.0
 MOST_CUSTOMERS: Final = 50
 MOST_ENTRIES: Final = 30
@@ -90,26 +89,27 @@ def run_sandbox(options: SandboxOptions) -> None:
             f"{options.host} can be reached from outside, and the sandbox speaks to this machine only.",
             "Leave out --host, or use 127.0.0.1, ::1 or localhost.",
         ) from error
-    plans = read_plans(options.plans or _shipped_plans())
+    plans_file = (options.plans or shipped_plans()).resolve()
+    plans = read_plans(plans_file)
     with tempfile.TemporaryDirectory(prefix="tallyhook-sandbox-") as directory:
         path = (options.database or Path(directory) / "tallyhook.db").resolve()
         with reaching_the_database():
-            migrating.upgrade(_url(path))
-        asyncio.run(_run(options, plans, path))
+            migrating.upgrade(database_url(path))
+        asyncio.run(_run(options, plans, plans_file, path))
 
 
-async def _run(options: SandboxOptions, plans: PlanCatalog, path: Path) -> None:
+async def _run(options: SandboxOptions, plans: PlanCatalog, plans_file: Path, path: Path) -> None:
     """Start everything, tell where it is, and stop it all when told to."""
     clock = VirtualClock()
     with stop_signals() as stop:
         async with AsyncExitStack() as stack:
             # Of a kept database, the ids of deliveries must not come out the same again.
             seed = secrets.randbits(SEED_BITS) if options.database else 0
-            github = await stack.enter_async_context(GitHubStandIn(clock, seed=seed))
-            port = options.port or _free_port(options.host)
+            github = await stack.enter_async_context(GitHubStandIn(clock, seed=seed, plans=_listing(plans)))
+            port = options.port or free_port(options.host)
             settings = _settings(options, github, path, port=port)
             set_up_logs(level=settings.log_level, form="console", secrets=secret_values(settings))
-            database = Database.connect(_url(path), clock=clock, exclusive=True)
+            database = Database.connect(database_url(path), clock=clock, exclusive=True)
             app = create_app(
                 settings=settings,
                 clock=clock,
@@ -126,7 +126,15 @@ async def _run(options: SandboxOptions, plans: PlanCatalog, path: Path) -> None:
                 _console(create_console(github, inspector, clock), options, server_port=port)
             )
             github.connect(server)
-            _tell(console=console, server=server, github=github.web_url, path=path, is_kept=bool(options.database))
+            places = Places(
+                console=console,
+                server=server,
+                github=github.web_url,
+                database=path,
+                is_database_kept=bool(options.database),
+                plans=plans_file,
+            )
+            typer.echo(places.announcement())
             has_failed = await until_stopped(app[BACKGROUND], stop)
     if has_failed:
         raise CommandError("The worker or the sender failed.", "The log above says of what; please report it.")
@@ -144,7 +152,7 @@ async def _console(app: web.Application, options: SandboxOptions, *, server_port
             await site.start()
         except OSError as error:
             raise _console_cannot_listen(options.host, port, error) from None
-        yield _address(options.host, runner.addresses[0][1])
+        yield server_url(options.host, runner.addresses[0][1])
     finally:
         await runner.cleanup()
 
@@ -160,10 +168,10 @@ def _settings(options: SandboxOptions, github: GitHubStandIn, path: Path, *, por
     return settings_of(
         ServerSettings,
         {
-            "DATABASE_URL": _url(path),
+            "DATABASE_URL": database_url(path),
             "HOST": options.host,
             "PORT": str(port),
-            "PUBLIC_URL": _address(options.host, port),
+            "PUBLIC_URL": server_url(options.host, port),
             "GITHUB_APP_ID": str(github.app_id),
             "GITHUB_CLIENT_ID": github.client_id,
             "GITHUB_CLIENT_SECRET": github.client_secret,
@@ -179,49 +187,21 @@ def _settings(options: SandboxOptions, github: GitHubStandIn, path: Path, *, por
     )
 
 
-def _tell(*, console: str, server: str, github: str, path: Path, is_kept: bool) -> None:
-    """Say where everything is."""
-    fate = "kept" if is_kept else "gone when the sandbox stops"
-    typer.echo(
-        f"""
-Tallyhook's sandbox is running. Nothing leaves this machine, and nobody pays anything.
-
-  Console    {console}/
-             let accounts install, buy, change and cancel; move time; watch plan, credits and ledger
-  Server     {server}/        ready: {server}/readyz
-  GitHub     {github}/        the stand-in that the server talks to
-  Database   {path} ({fate})
-
-Look inside from another terminal:
-  DATABASE_URL={_url(path)} tallyhook customers list
-
-Ctrl-C stops it.
-"""
-    )
-
-
-def _shipped_plans() -> Path:
-    """Return the plan catalogue in the working directory, or else the one that came with the program."""
-    here = Path(PLANS_FILE)
-    return here if here.is_file() else Path(bot.__file__).resolve().parents[1] / PLANS_FILE
-
-
-def _url(path: Path) -> str:
-    """Return the address of a SQLite file."""
-    return f"sqlite+aiosqlite:///{path}"
-
-
-def _address(host: str, port: int) -> str:
-    """Return the address of a server on this machine."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _free_port(host: str) -> int:
-    """Return a port that nobody uses: the server has to know its address before it listens."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def _listing(plans: PlanCatalog) -> list[ListedPlan]:
+    """Return what is for sale at the pretended Marketplace: the catalogue's plans, each under its latest number."""
+    sold = sorted((plan for plan in plans.plans.values() if plan.marketplace_plan_ids), key=lambda plan: plan.rank)
+    return [
+        ListedPlan(
+            id=plan.marketplace_plan_ids[-1],
+            number=number,
+            name=plan.name,
+            description=f"{plan.included_credits} credits a month",
+            price_model="FLAT_RATE" if plan.price_cents else "FREE",
+            monthly_price_in_cents=plan.price_cents,
+            yearly_price_in_cents=plan.price_cents * MONTHS_IN_A_YEAR,
+        )
+        for number, plan in enumerate(sold, start=1)
+    ]
 
 
 class StorageInspector:
@@ -252,7 +232,7 @@ class StorageInspector:
             deliveries=tuple(
                 DeliveryView(
                     id=str(row.id),
-                    route=row.route,
+                    github_account_id=_account_of(row.partition),
                     event=row.event,
                     action=row.action or None,
                     state=row.state.value,
@@ -274,7 +254,13 @@ class StorageInspector:
                 for row in effects
             ),
             alarms=tuple(
-                AlarmView(id=f"{row.kind}:{row.subject}", kind=row.kind, subject=row.subject, raised_at=row.first_at)
+                AlarmView(
+                    id=f"{row.kind}:{row.subject}",
+                    kind=row.kind,
+                    subject=row.subject,
+                    detail=row.detail,
+                    raised_at=row.first_at,
+                )
                 for row in await self._database.alarms.list()
             ),
         )
@@ -294,11 +280,12 @@ class StorageInspector:
             id=str(state.customer.id),
             github_account_id=state.customer.github_account_id,
             login=state.customer.github_login or None,
-            plan=plan.id,
+            plan=plan.name,
             plan_state=living[0].state.value if living else "none",
             available=available(state, now).count,
+            due=sum(grant.remaining for grant in state.grants if is_due(grant, now)),
             next_expiry=None if next_expiry == NEVER else next_expiry,
-            subscriptions=tuple(_subscription_view(each) for each in state.subscriptions),
+            subscriptions=tuple(_subscription_view(each, self._plans) for each in state.subscriptions),
             grants=tuple(_grant_view(grant) for grant in left),
             entries=tuple(
                 EntryView(
@@ -306,23 +293,31 @@ class StorageInspector:
                     kind=entry.kind.value,
                     amount=entry.amount,
                     balance_after=entry.balance_after,
-                    description=_description(entry, grants, page.notes.get(entry.seq)),
+                    description=entry_in_words(entry, grants, page.notes.get(entry.seq)),
                     booked_at=entry.recorded_at,
                 )
                 for entry in reversed(page.entries)
             ),
+            reasons=tuple(reason_in_words(reason) for reason in explain(state, (), (), self._plans, now).reasons),
         )
 
 
-def _subscription_view(subscription: Subscription) -> SubscriptionView:
+def _account_of(partition: str) -> int | None:
+    """Return the account at GitHub that a partition such as `github:7` is of."""
+    place, _, number = partition.partition(":")
+    return int(number) if place == "github" and number.isdigit() else None
+
+
+def _subscription_view(subscription: Subscription, plans: PlanCatalog) -> SubscriptionView:
     """Return a subscription as the console shows it."""
+    plan, pending = plans.find(subscription.plan), plans.find(subscription.pending_plan)
     return SubscriptionView(
         provider=subscription.provider.value,
-        plan=subscription.plan or f"unknown plan {subscription.unmapped_plan_id}",
+        plan=plan.name if plan else f"unknown plan {subscription.unmapped_plan_id}",
         state=subscription.state.value,
-        current_period_end=subscription.period.ends_at if subscription.period else None,
-        pending_plan=subscription.pending_plan or None,
-        cancel_at_period_end=subscription.cancel_at_period_end,
+        pending_plan=pending.name if pending else subscription.pending_plan or None,
+        ends=subscription.cancel_at_period_end,
+        changes_at=subscription.pending_effective_at,
     )
 
 
@@ -335,20 +330,3 @@ def _grant_view(grant: Grant) -> GrantView:
         remaining=grant.remaining,
         expires_at=None if grant.expires_at == NEVER else grant.expires_at,
     )
-
-
-def _description(entry: Entry, grants: Mapping[int, Grant], note: Note | None) -> str:
-    """Return where an entry came from, in a few words."""
-    of_grants = " and ".join(f"grant {move.grant_number}" for move in entry.moves)
-    match entry.kind:
-        case EntryKind.GRANT:
-            text = origin_in_words(grants[entry.moves[0].grant_number])
-        case EntryKind.SPEND:
-            text = f"used, of {of_grants}"
-        case EntryKind.EXPIRE:
-            text = f"expired, of {of_grants}"
-        case EntryKind.REVOKE:
-            text = f"taken back, of {of_grants}"
-        case _:
-            assert_never(entry.kind)
-    return f"{text}: {note.text}" if note else text

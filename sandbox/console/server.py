@@ -1,5 +1,6 @@
 """Serves the console page. Everything it needs comes from this server, and nothing is changed but by its buttons."""
 
+import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -8,9 +9,10 @@ from aiohttp import web
 
 from sandbox.clock import VirtualClock
 from sandbox.console.actions import ACTIONS, move_clock, perform
+from sandbox.console.faults import FAULTS, begin_fault, end_faults, release_webhooks
 from sandbox.console.feed import Feed
 from sandbox.console.view import Painter
-from sandbox.github.control import MoveClock, read_command
+from sandbox.github.control import Command, MoveClock, read_command
 from sandbox.github.errors import ActionError
 from sandbox.github.model import Account
 from sandbox.github.world import World
@@ -33,6 +35,12 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+class BeginFault(Command, kw_only=True):
+    """Let something go wrong: one of `faults.FAULTS`."""
+
+    fault: str
 
 
 def ready_accounts(world: World) -> list[Account]:
@@ -70,6 +78,9 @@ def create_console(github: World, inspector: Inspector, clock: VirtualClock) -> 
             web.get("/events", pages.stream),
             web.post("/act/{name}", pages.act),
             web.post("/clock", pages.move_clock),
+            web.post("/faults/begin", pages.begin_fault),
+            web.post("/faults/end", pages.end_faults),
+            web.post("/faults/release", pages.release_webhooks),
         ]
     )
     app.on_startup.append(_start_feed)
@@ -127,8 +138,11 @@ class _Pages:
         """Tell an open page what changed, as server-sent events, until it is closed."""
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
-        async for update in request.app[FEED].updates():
-            await response.write(f"data: {json.dumps(asdict(update))}\n\n".encode())
+        # Whoever closes the page goes without a word.
+        with contextlib.suppress(ConnectionResetError):
+            async with contextlib.aclosing(request.app[FEED].updates()) as updates:
+                async for update in updates:
+                    await response.write(f"data: {json.dumps(asdict(update))}\n\n".encode())
         return response
 
     async def act(self, request: web.Request) -> web.Response:
@@ -149,6 +163,23 @@ class _Pages:
             return web.json_response({"message": move_clock(self._world, command)})
         except (ValueError, OverflowError) as error:
             return web.json_response({"message": _sentence(error)}, status=409)
+
+    async def begin_fault(self, request: web.Request) -> web.Response:
+        """Let something go wrong."""
+        command: BeginFault = await read_command(request, BeginFault)
+        if command.fault not in FAULTS:
+            raise web.HTTPUnprocessableEntity(text=f"There is no fault {command.fault!r}.\n")
+        return web.json_response({"message": begin_fault(self._world, command.fault)})
+
+    async def end_faults(self, request: web.Request) -> web.Response:
+        """Let nothing go wrong any more."""
+        await read_command(request, Command)
+        return web.json_response({"message": end_faults(self._world)})
+
+    async def release_webhooks(self, request: web.Request) -> web.Response:
+        """Send what was held back, in the wrong order."""
+        await read_command(request, Command)
+        return web.json_response({"message": release_webhooks(self._world)})
 
 
 def _sentence(error: Exception) -> str:

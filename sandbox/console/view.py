@@ -7,15 +7,24 @@ from pathlib import Path
 
 import jinja2
 
-from sandbox.github.model import Account, Plan, Purchase
+from sandbox.console.faults import FAULTS, describe_faults
+from sandbox.console.words import (
+    describe_change,
+    describe_future,
+    describe_plan,
+    describe_price,
+    ordinal,
+    write_date,
+    write_moment,
+    write_signed,
+)
+from sandbox.github.model import Account
 from sandbox.github.world import World
-from sandbox.inspector import CustomerView, Snapshot, SubscriptionView
+from sandbox.inspector import CustomerView, Snapshot
 
 LEDGER_LINES = 8
 DELIVERY_LINES = 14
 EFFECT_LINES = 8
-
-_UNPAID = "no plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +41,10 @@ class AccountCard:
 
     Attributes:
         installation: `installed`, `suspended` or `not installed`.
-        plan: What GitHub says is bought, in words.
-        scheduled: The change to come, in words, and when.
+        plan: What is bought at GitHub, in words.
+        has_plan: Whether anything is.
+        hidden: Whether GitHub's API shows nothing of it, because a payment failed.
+        scheduled: The change to come, in words.
         offers: What can be bought, or changed to.
     """
 
@@ -43,68 +54,19 @@ class AccountCard:
     billing_day: str
     installation: str
     plan: str
+    has_plan: bool
     on_free_trial: bool
     hidden: bool
     next_billing_date: datetime | None
     free_trial_ends_on: datetime | None
     scheduled: str | None
-    scheduled_for: datetime | None
     offers: tuple[Offer, ...]
     customer: CustomerView | None
-
-
-def ordinal(day: int) -> str:
-    """Write a day of the month as it is spoken: 1st, 22nd, 30th."""
-    if day in {11, 12, 13}:
-        return f"{day}th"
-    return f"{day}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(day % 10, 'th') }"
-
-
-def describe_price(plan: Plan) -> str:
-    """Write a plan with its price."""
-    match plan.price_model:
-        case "FREE":
-            return f"{plan.name} ($0)"
-        case "FLAT_RATE":
-            return f"{plan.name} (${plan.monthly_price_in_cents / 100:,.0f} a month)"
-        case "PER_UNIT":
-            return f"{plan.name} (${plan.monthly_price_in_cents / 100:,.0f} a {plan.unit_name} and month)"
-
-
-def describe_plan(purchase: Purchase | None) -> str:
-    """Write what is bought."""
-    if purchase is None:
-        return _UNPAID
-    terms = purchase.terms
-    units = f", {terms.unit_count} {terms.plan.unit_name}s" if terms.plan.price_model == "PER_UNIT" else ""
-    cycle = "" if terms.next_billing_date is None else f", {terms.billing_cycle}"
-    return f"{terms.plan.name}{units}{cycle}"
-
-
-def describe_change(purchase: Purchase | None) -> str | None:
-    """Write the change that is scheduled."""
-    if purchase is None or purchase.pending is None:
-        return None
-    pending = purchase.pending
-    return "ends" if pending.plan is None else f"becomes {pending.plan.name}"
-
-
-def describe_future(subscription: SubscriptionView) -> str | None:
-    """Write what the product expects of a subscription's end, if it expects a change."""
-    if subscription.cancel_at_period_end:
-        change = "ends"
-    elif subscription.pending_plan is not None:
-        change = f"becomes {subscription.pending_plan}"
-    else:
-        return None
-    end = subscription.current_period_end
-    return change if end is None else f"{change} on {_date(end)}"
 
 
 def account_card(world: World, account: Account, customer: CustomerView | None) -> AccountCard:
     """Return one account's card."""
     installation, purchase = world.state.installation_of(account), world.state.purchases.get(account.id)
-    pending = None if purchase is None else purchase.pending
     # The dearest first: what a paid plan does is what most people come to see.
     offered = sorted(world.state.plans.values(), key=lambda plan: (-plan.monthly_price_in_cents, plan.number))
     on_trial = purchase is not None and purchase.terms.on_free_trial
@@ -117,12 +79,12 @@ def account_card(world: World, account: Account, customer: CustomerView | None) 
         if installation is None
         else ("installed" if installation.suspended_at is None else "suspended"),
         plan=describe_plan(purchase),
+        has_plan=purchase is not None,
         on_free_trial=on_trial,
         hidden=purchase is not None and world.state.visible_purchase(account.id) is None,
         next_billing_date=None if purchase is None else purchase.terms.next_billing_date,
         free_trial_ends_on=purchase.terms.free_trial_ends_on if purchase is not None and on_trial else None,
         scheduled=describe_change(purchase),
-        scheduled_for=None if pending is None else pending.effective_date,
         offers=tuple(
             Offer(id=plan.id, label=describe_price(plan))
             for plan in offered
@@ -134,32 +96,12 @@ def account_card(world: World, account: Account, customer: CustomerView | None) 
 
 def shown_accounts(world: World) -> list[Account]:
     """Return the accounts the page shows: those that have been added by name, not the vendor and not made-up owners."""
-    made_up = {f"{account.login}-owner" for account in world.state.accounts.values() if account.type == "Organization"}
+    owners = {account.owner_id for account in world.state.accounts.values()}
     return [
         account
         for account in world.state.accounts.values()
-        if account is not world.state.app.owner and account.login not in made_up
+        if account is not world.state.app.owner and not (account.id in owners and account.login.endswith("-owner"))
     ]
-
-
-def _moment(moment: datetime) -> str:
-    """Write a time to the minute."""
-    return f"{moment.day} {moment:%b %H:%M}"
-
-
-def _date(moment: datetime) -> str:
-    """Write a date."""
-    return f"{moment.day} {moment:%b %Y}"
-
-
-def _iso(moment: datetime) -> str:
-    """Write a time for machines."""
-    return moment.isoformat()
-
-
-def _signed(amount: int) -> str:
-    """Write an amount with its sign, a real minus included."""
-    return f"+{amount}" if amount > 0 else f"{amount}".replace("-", "\N{MINUS SIGN}")
 
 
 class Painter:
@@ -176,16 +118,18 @@ class Painter:
             lstrip_blocks=True,
         )
         self._environment.filters |= {
-            "moment": _moment,
-            "date": _date,
-            "iso": _iso,
-            "signed": _signed,
+            "moment": write_moment,
+            "date": write_date,
+            "iso": datetime.isoformat,
+            "signed": write_signed,
         }
 
     def page(self, snapshot: Snapshot) -> str:
         """Return the whole page as it is now."""
         cards = self._cards(snapshot)
-        return self._environment.get_template("page.html").render(cards=cards, regions=self.regions(snapshot))
+        return self._environment.get_template("page.html").render(
+            cards=cards, faults=FAULTS, regions=self.regions(snapshot)
+        )
 
     def regions(self, snapshot: Snapshot) -> dict[str, str]:
         """Return the page's changing parts, each by the id of the element it fills."""
@@ -193,7 +137,12 @@ class Painter:
             "clock": self._render(
                 "_clock.html", now=self._world.clock.now(), frozen=self._world.clock.frozen, due=self._world.next_due()
             ),
-            "deliveries": self._render("_deliveries.html", deliveries=snapshot.deliveries[:DELIVERY_LINES]),
+            "faults": self._render(
+                "_faults.html", faults=describe_faults(self._world), held=len(self._world.courier.held)
+            ),
+            "deliveries": self._render(
+                "_deliveries.html", deliveries=snapshot.deliveries[:DELIVERY_LINES], logins=self._logins()
+            ),
             "effects": self._render("_effects.html", effects=snapshot.effects[:EFFECT_LINES]),
             "alarms": self._render(
                 "_alarms.html", alarms=sorted(snapshot.alarms, key=lambda alarm: alarm.raised_at, reverse=True)
@@ -203,10 +152,11 @@ class Painter:
             customer = card.customer
             entries = () if customer is None else customer.entries
             newest = sorted(entries, key=lambda entry: entry.sequence, reverse=True)[:LEDGER_LINES]
+            due = 0 if customer is None else customer.due
             regions[f"who-{card.id}"] = self._render("_who.html", card=card)
             regions[f"github-{card.id}"] = self._render("_github.html", card=card)
             regions[f"customer-{card.id}"] = self._customer(customer)
-            regions[f"ledger-{card.id}"] = self._render("_ledger.html", card=card, entries=newest)
+            regions[f"ledger-{card.id}"] = self._render("_ledger.html", card=card, entries=newest, due=due)
         return regions
 
     def _customer(self, customer: CustomerView | None) -> str:
@@ -220,6 +170,10 @@ class Painter:
             state=None if customer.plan_state == "none" else customer.plan_state,
             futures=[future for future in futures if future is not None],
         )
+
+    def _logins(self) -> dict[int | None, str]:
+        """Return what accounts are called, by their ids."""
+        return {account.id: account.login for account in self._world.state.accounts.values()}
 
     def _cards(self, snapshot: Snapshot) -> list[AccountCard]:
         """Return the accounts' cards."""

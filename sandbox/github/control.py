@@ -277,12 +277,14 @@ class ControlRoutes:
                 self._github.faults.exhaust(now=self._github.clock.now(), seconds=command.seconds)
             case _:
                 self._github.faults.rules.append(RestFault(**msgspec.structs.asdict(command)))
+        self._github.state.changed()
         return web.json_response({})
 
     async def add_webhook_fault(self, request: web.Request) -> web.Response:
         """Switch on a fault of webhooks."""
         command: AddWebhookFault = await read_command(request, AddWebhookFault)
         self._github.webhook_faults.rules.append(WebhookFault(**msgspec.structs.asdict(command)))
+        self._github.state.changed()
         return web.json_response({})
 
     async def alter_webhooks(self, request: web.Request) -> web.Response:
@@ -298,6 +300,7 @@ class ControlRoutes:
         """Switch all faults off."""
         self._github.faults.clear()
         self._github.webhook_faults.clear()
+        self._github.state.changed()
         return web.json_response({})
 
     async def release(self, request: web.Request) -> web.Response:

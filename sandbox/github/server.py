@@ -7,6 +7,7 @@ from aiohttp import web
 
 from sandbox.background import Background
 from sandbox.github.control import ControlRoutes
+from sandbox.github.front import FrontPages
 from sandbox.github.manifest import ManifestFlow
 from sandbox.github.rest_app import AppRoutes
 from sandbox.github.rest_marketplace import AccountRoutes, MarketplaceRoutes
@@ -89,6 +90,7 @@ def create_github(github: World) -> web.Application:
     AccountRoutes(github.state).register(api)
     manifest.register_api(api)
     root = web.Application(middlewares=[guard_host])
+    FrontPages(github.state).register(root)
     manifest.register_web(root)
     ControlRoutes(github).register(root)
     root.add_subapp(API_PREFIX, api)

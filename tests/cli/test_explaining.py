@@ -21,6 +21,7 @@ from billing.values import NEVER, Category, Origin, Provider
 from bot.cli.explaining import reason_in_words, story_in_words
 
 NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)
+MIDNIGHT = NOON.replace(hour=0)
 GITHUB = Provider.GITHUB_MARKETPLACE
 
 
@@ -45,6 +46,14 @@ GITHUB = Provider.GITHUB_MARKETPLACE
             "GitHub shows 2026-01-10 12:00:00Z as the next billing date",
         ),
         (PeriodAwaited(provider=GITHUB, ended_at=NOON, next_billing_date=None), "GitHub shows no date"),
+        (
+            PeriodAwaited(provider=GITHUB, ended_at=MIDNIGHT, next_billing_date=MIDNIGHT),
+            "The period ended on 2026-01-10, and the next one isn't confirmed: GitHub shows 2026-01-10 as",
+        ),
+        (
+            PeriodProrated(provider=GITHUB, starts_at=NOON, ends_at=MIDNIGHT, target=40, allowance=60),
+            "from 2026-01-10 12:00:00Z to 2026-01-10 isn't a full one",
+        ),
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else type(value).__name__,
 )

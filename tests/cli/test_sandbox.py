@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+import shlex
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +27,7 @@ class Sandbox:
     console: str
     server: str
     settings: dict[str, str]
+    command: str
     browser: aiohttp.ClientSession
 
     async def act(self, name: str, **values: object) -> None:
@@ -53,15 +56,17 @@ class Sandbox:
 async def running(directory: Path, *options: str) -> AsyncIterator[Sandbox]:
     program = await start("sandbox", "--port", "0", "--console-port", "0", *options, directory=directory)
     try:
-        lines = [await program.stdout_line_with(word) for word in ("Console", "Server", "DATABASE_URL=")]
+        words = ("Console", "Server", "DATABASE_URL=", "customers list")
+        lines = [await program.stdout_line_with(word) for word in words]
         console, server = (re.findall(r"http://\S+", line)[0] for line in lines[:2])
-        database = re.findall(r"DATABASE_URL=(\S+)", lines[2])[0]
+        settings = dict(word.split("=", 1) for word in shlex.split(lines[2])[1:])
         async with aiohttp.ClientSession() as browser:
             yield Sandbox(
                 program=program,
                 console=console,
                 server=server,
-                settings={"DATABASE_URL": database, "PLANS_FILE": str(ROOT / "plans.toml")},
+                settings=settings,
+                command=lines[3].strip(),
                 browser=browser,
             )
     finally:
@@ -90,6 +95,61 @@ async def test_a_purchase_at_the_console_becomes_a_plan_and_a_balance(tmp_path: 
     assert (ended.code, ended.stderr) == (0, "")
     # Nothing of it is left.
     assert not Path(sandbox.settings["DATABASE_URL"].partition("///")[2]).exists()
+
+
+async def test_what_it_says_to_look_inside_works_from_anywhere(tmp_path: Path) -> None:
+    async with running(tmp_path) as sandbox:
+        await sandbox.act("act/install", account="acme")
+        await sandbox.becomes("acme", "trial", available=5)
+        process = await asyncio.create_subprocess_exec(
+            *shlex.split(sandbox.command),
+            cwd="/",
+            env={**sandbox.settings, "PATH": os.defpath},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        stdout, stderr = await process.communicate()
+
+    assert sandbox.settings["PLANS_FILE"] == str(ROOT / "plans.toml")
+    assert (process.returncode, stderr.decode()) == (0, "")
+    assert "acme" in stdout.decode()
+
+
+async def test_the_pretended_marketplace_sells_the_catalogue(tmp_path: Path) -> None:
+    catalogue = (ROOT / "plans.toml").read_text()
+    own = catalogue.replace('name = "Pro"', 'name = "Grand"').replace("[1313]", "[4, 5]")
+    (tmp_path / "own.toml").write_text(own.replace("59900", "10000"))
+    async with running(tmp_path, "--plans", "own.toml") as sandbox:
+        async with sandbox.browser.get(sandbox.console) as page:
+            text = await page.text()
+        await sandbox.act("act/buy", account="ada", plan=5)
+        await sandbox.becomes("ada", "pro")
+
+    assert re.findall(r'<option value="(\d+)">([^<]+)</option>', text)[:2] == [
+        ("5", "Grand ($100 a month)"),
+        ("1111", "Trial ($0)"),
+    ]
+    assert sandbox.settings["PLANS_FILE"] == str(tmp_path / "own.toml")
+
+
+async def test_the_console_says_why_there_is_not_more_and_what_is_to_come(tmp_path: Path) -> None:
+    async with running(tmp_path) as sandbox:
+        await sandbox.act("act/buy", account="initech", plan="Trial")
+        await sandbox.becomes("initech", "trial", available=0)
+        await sandbox.act("act/change", account="initech", plan="Pro")
+        await sandbox.becomes("initech", "pro")
+        await sandbox.act("act/cancel", account="initech")
+        text, scheduled = "", list[str]()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(scheduled) < 2:
+                async with sandbox.browser.get(sandbox.console) as page:
+                    text = await page.text()
+                scheduled = re.findall(r"<dt>Scheduled</dt><dd>([^<]+)</dd>", text)
+
+    # GitHub ends the plan at its billing date, not with the period that began with the free plan.
+    assert scheduled[0] == scheduled[1]
+    assert "sign-up credits come with the first installation" in text
+    assert re.search(r"No\. 1, .*, initech", text)
 
 
 async def test_a_jump_of_the_clock_reaches_the_server_at_once(tmp_path: Path) -> None:

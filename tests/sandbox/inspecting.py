@@ -51,18 +51,17 @@ def customer(account_id: int, login: str, *, now: datetime, available: int = 48,
         id=f"cus_{account_id}",
         github_account_id=account_id,
         login=login,
-        plan="pro",
+        plan="Pro",
         plan_state="active",
         available=available,
         next_expiry=now,
         subscriptions=(
             SubscriptionView(
                 provider="github_marketplace",
-                plan="pro",
+                plan="Pro",
                 state="active",
-                current_period_end=now,
-                pending_plan="trial",
-                cancel_at_period_end=False,
+                pending_plan="Trial",
+                changes_at=now,
             ),
         ),
         grants=(
@@ -74,13 +73,20 @@ def customer(account_id: int, login: str, *, now: datetime, available: int = 48,
             replace(entry, sequence=2, amount=43, balance_after=49, description="Pro until 1 Feb"),
             entry,
         ),
+        reasons=("The period isn't a full one: 43 of 60 credits.",),
     )
 
 
 def busy_snapshot(customers: tuple[CustomerView, ...], *, now: datetime) -> Snapshot:
     """Return a snapshot with a delivery in each state, effects and an alarm."""
     delivery = DeliveryView(
-        id="1", route="github", event="installation", action="created", state="done", attempts=1, received_at=now
+        id="1",
+        github_account_id=None,
+        event="installation",
+        action="created",
+        state="done",
+        attempts=1,
+        received_at=now,
     )
     effect = EffectView(id="1", kind="forward", state="done", subject="installation", attempts=1, created_at=now)
     return Snapshot(
@@ -93,5 +99,7 @@ def busy_snapshot(customers: tuple[CustomerView, ...], *, now: datetime) -> Snap
             replace(delivery, id="5", state="dead", error="GitHub answered 502 twelve times", attempts=12),
         ),
         effects=(effect, replace(effect, id="2", state="pending", attempts=3)),
-        alarms=(AlarmView(id="1", kind="unknown_plan", subject="plan 9999", raised_at=now),),
+        alarms=(
+            AlarmView(id="1", kind="unknown_plan", subject="plan 9999", detail="Add it to plans.toml.", raised_at=now),
+        ),
     )

@@ -77,6 +77,52 @@ async def test_a_click_acts_at_github_and_the_page_follows_without_a_reload(
 
 
 @pytest.mark.browser
+async def test_something_is_let_go_wrong_and_right_again(page: Page, github: GitHubStandIn) -> None:
+    ada = ready_accounts(github)[0]
+    panel = page.get_by_role("region", name="Let something go wrong")
+    await panel.get_by_label("What goes wrong").select_option("All webhooks are held back")
+    await panel.get_by_role("button", name="Do", exact=True).click()
+    await expect(panel.get_by_text("Every webhook: held back.")).to_be_visible()
+    await page.locator(f"#install-{ada.id}").click()
+    await expect(panel.get_by_text("1 webhook waits to be released.")).to_be_visible()
+    await panel.get_by_role("button", name="Release, last first").click()
+    await expect(page.get_by_role("status")).to_have_text("In the wrong order, 1 webhook was sent.")
+    await panel.get_by_role("button", name="Switch all off").click()
+    await expect(panel.get_by_text("held back.")).to_be_hidden()
+    assert github.webhook_faults.rules == []
+
+
+@pytest.mark.browser
+async def test_an_account_is_renamed_and_what_is_typed_survives_changes(page: Page, github: GitHubStandIn) -> None:
+    ada = ready_accounts(github)[0]
+    card = page.get_by_role("article", name="ada", exact=True)
+    await card.get_by_text("More").click()
+    field = page.get_by_label("New name of ada")
+    await field.fill("ada-lovelace")
+    github.buy(ada, "Pro")
+    await expect(card.get_by_text("Pro, monthly")).to_be_visible()
+    await expect(field).to_have_value("ada-lovelace")
+    await card.get_by_role("button", name="Rename").click()
+    await expect(page.get_by_role("heading", name="ada-lovelace")).to_be_visible()
+    await expect(page.get_by_label("New name of ada-lovelace")).to_be_visible()
+    assert github.state.account(ada.id).login == "ada-lovelace"
+
+
+@pytest.mark.browser
+async def test_good_news_go_away_by_themselves(browser_page: Page, url: str) -> None:
+    await browser_page.clock.install()
+    await browser_page.goto(url)
+    await browser_page.wait_for_selector(LIVE)
+    status = browser_page.get_by_role("status")
+    await browser_page.locator("#clock-hour").click()
+    await expect(status).to_have_text("It is now 10 Jan 2026, 13:00 UTC.")
+    await browser_page.clock.run_for(7_000)
+    await expect(status).to_be_visible()
+    await browser_page.clock.run_for(2_000)
+    await expect(status).to_be_hidden()
+
+
+@pytest.mark.browser
 async def test_it_is_used_by_keyboard_alone(page: Page, github: GitHubStandIn) -> None:
     ada = ready_accounts(github)[0]
     button = page.locator(f"#install-{ada.id}")
@@ -160,6 +206,10 @@ async def test_axe_finds_nothing_and_nothing_overflows(
     github.buy(grace, "Plus")
     inspector.show(busy_snapshot((customer(ada.id, "ada", now=clock.now()),), now=clock.now()))
     await expect(page.get_by_text("unknown plan 9999")).to_be_visible()
+    github.webhook_faults.hold()
+    github.uninstall(ada)
+    await page.locator(f"#more-of-{ada.id}").click()
+    await expect(page.get_by_label("New name of ada")).to_be_visible()
     await page.get_by_role("button", name="+1 hour").click()
     await expect(page.get_by_role("status")).to_be_visible()
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -168,8 +218,9 @@ async def test_axe_finds_nothing_and_nothing_overflows(
         await page.set_viewport_size({"width": width, "height": 800})
         found = await Axe().run(page)
         assert [(broken["id"], broken["impact"]) for broken in found.response["violations"]] == [], (scheme, width)
-        overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow == 0, (scheme, width)
+        for part in ("html", "aside", "main"):
+            overflow = await page.locator(part).evaluate("element => element.scrollWidth - element.clientWidth")
+            assert overflow == 0, (scheme, width, part)
 
 
 @pytest.mark.browser

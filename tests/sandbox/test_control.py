@@ -175,3 +175,27 @@ def test_what_loopback_is() -> None:
     assert all(is_loopback(host) for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost", "LocalHost"))
     assert not any(is_loopback(host) for host in ("", "1.1.1.1", "::", "127.0.0.1.nip.io"))
     assert require_loopback_url("http://[::1]:80/x") == "http://[::1]:80/x"
+
+
+async def test_the_front_page_says_what_this_is_and_where_the_app_is_installed(
+    github: GitHubStandIn, client: Client
+) -> None:
+    front = await client.ask("GET", f"{github.web_url}/", token=None)
+    assert (front.status, front.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "stand-in for GitHub" in front.text
+    assert github.api_url in front.text
+    installations = f"{github.web_url}/settings/installations"
+    assert "On no account yet" in (await client.ask("GET", installations, token=None)).text
+    github.install(github.add_user("zoe"))
+    github.install(github.add_user("alice"))
+    assert "<ul><li>alice</li><li>zoe</li></ul>" in (await client.ask("GET", installations, token=None)).text
+
+
+async def test_a_fault_shows_that_something_changed(control: Control) -> None:
+    versions = [(await control.state())["version"]]
+    for path, body in (("/faults/webhooks", {"effect": "lose"}), ("/faults/rest", {"kind": "status"})):
+        assert (await control.post(path, body))[0] == 200
+        versions.append((await control.state())["version"])
+    assert await control.delete("/faults") == 200
+    versions.append((await control.state())["version"])
+    assert sorted(set(versions)) == versions
