@@ -1,17 +1,15 @@
 """Passing verified deliveries on, unchanged, to the vendor's own app: an App has one webhook address only."""
 
-import zlib
 from collections.abc import Iterable
 from typing import Final, Self
 
 import msgspec
 
+from bot.bodies import unpacked
 from bot.posting import Poster
 from storage.effects import ClaimedEffect
 
 FORWARD_TOPIC: Final = "forward"
-
-LARGEST_BODY_BYTES: Final = 25 * 1024 * 1024
 
 OF_ONE_CONNECTION: Final = frozenset(
     {
@@ -80,7 +78,7 @@ class Forwarder:
             TemporaryFailureError: It wasn't received.
         """
         delivery = ForwardedDelivery.unpacked(effect.payload)
-        body = zlib.decompressobj().decompress(delivery.compressed_body, LARGEST_BODY_BYTES)
+        body = await unpacked(delivery.compressed_body)
         headers = [
             (name.decode("ascii", "replace"), value.decode("utf-8", "replace")) for name, value in delivery.headers
         ]

@@ -6,7 +6,6 @@ here unfinished, by a crash or a lost database, is due again when its partition'
 
 import asyncio
 import random
-import zlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -18,6 +17,7 @@ from billing.commands import Cause, Command, Ignore, Lease, Outcome
 from billing.errors import LeaseLostError, TemporaryFailureError
 from billing.ports import Clock
 from billing.values import DeliveryId
+from bot.bodies import unpacked
 from bot.retries import ABOUT_A_DAY, TEMPORARY, RetryPolicy
 from bot.waking import Waker
 from handlers.context import Billing, Context, Event
@@ -25,10 +25,6 @@ from storage.deliveries import ClaimedDelivery
 from storage.inbox import Inbox
 
 log = structlog.get_logger()
-
-LARGEST_BODY_BYTES: Final = 25 * 1024 * 1024
-SMALL_BODY_BYTES: Final = 256 * 1024
-"""Larger ones are unpacked in a thread."""
 
 LONGEST_ERROR: Final = 500
 
@@ -245,7 +241,7 @@ class Worker:
             event=delivery.event,
             action=delivery.action or None,
             delivery_id=delivery.delivery_id,
-            body=await _unpacked(delivery.body),
+            body=await unpacked(delivery.body),
             cause=cause,
         )
         if not self._router.fetch(event):
@@ -273,14 +269,3 @@ class Worker:
         """Give the delivery up, with an alarm; it can be replayed."""
         log.error("delivery_dead", attempts=delivery.attempts, reason=reason)
         await self._inbox.bury(delivery, error=reason[:LONGEST_ERROR])
-
-
-async def _unpacked(body: bytes) -> bytes:
-    """Unpack a recorded body; a large one beside the event loop."""
-    if len(body) <= SMALL_BODY_BYTES:
-        return _unpack(body)
-    return await asyncio.to_thread(_unpack, body)
-
-
-def _unpack(body: bytes) -> bytes:
-    return zlib.decompressobj().decompress(body, LARGEST_BODY_BYTES)

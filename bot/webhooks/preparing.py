@@ -1,19 +1,16 @@
 """From a raw request to all that a commit needs. Computes only, so that a large body can be prepared in a thread."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from multidict import MultiMapping
 
+from bot.bodies import packed
 from bot.forwarding import ForwardedDelivery
 from bot.webhooks import problems
 from bot.webhooks.verify import PING, Delivery, Hook, MalformedDeliveryError, read_delivery
 from handlers.routing import Routed
-
-COMPRESSION_LEVEL: Final = 1
-"""Makes a sixth of a delivery's size in a tenth of a millisecond; higher levels gain little."""
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -67,12 +64,12 @@ class Preparer:
         """
         delivery = read_delivery(headers, body, hook=self.hook, secrets=self._secrets)
         routed = None if delivery.event == PING else self._routed(delivery)
-        compressed = zlib.compress(delivery.document, COMPRESSION_LEVEL) if routed is not None else b""
+        compressed = packed(delivery.document) if routed is not None else b""
         forward = None
         if self._is_forwarding:
             # A form isn't the JSON text in it: what was signed is passed on, what is understood is recorded.
             is_same = routed is not None and delivery.document is body
-            raw = compressed if is_same else zlib.compress(body, COMPRESSION_LEVEL)
+            raw = compressed if is_same else packed(body)
             forward = ForwardedDelivery.of(raw_headers, raw).packed()
         return Prepared(delivery=delivery, routed=routed, compressed_document=compressed, forward=forward)
 

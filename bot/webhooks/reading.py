@@ -7,11 +7,9 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 
+from bot.bodies import LARGEST_BODY_BYTES
 from bot.problems import ProblemError
 from bot.webhooks import problems
-
-LARGEST_BODY_BYTES: Final = 25 * 1024 * 1024
-"""GitHub's own limit for a payload."""
 
 BODY_DEADLINE_SECONDS: Final = 10.0
 """GitHub gives up on an answer after this time, so that a slower body is nobody's."""

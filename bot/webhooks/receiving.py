@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from structlog.contextvars import bind_contextvars
 
 from billing.ports import Clock
+from bot.bodies import SMALL_BODY_BYTES
 from bot.forwarding import FORWARD_TOPIC
 from bot.problems import METHOD_NOT_ALLOWED, ProblemError
 from bot.retries import TEMPORARY
@@ -25,9 +26,6 @@ from storage.effects import NewEffect
 from storage.inbox import Inbox
 
 log = structlog.get_logger()
-
-SMALL_BODY_BYTES: Final = 256 * 1024
-"""Larger bodies are hashed and compressed in a thread, beside the event loop."""
 
 RETRY_AFTER_SECONDS: Final = 5
 """What a sender is asked to wait while the database is away."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from multidict import CIMultiDict
 
-from bot.webhooks.reading import LARGEST_BODY_BYTES
+from bot.bodies import LARGEST_BODY_BYTES
 from bot.webhooks.verify import DEEPEST, Hook
 from tests.bot.deliveries import (
     APP_SECRET,

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from bot.webhooks.reading import LARGEST_BODY_BYTES
+from bot.bodies import LARGEST_BODY_BYTES
 from bot.webhooks.verify import Hook
 from sandbox.clock import VirtualClock
 from storage import migrating
