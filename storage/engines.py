@@ -48,11 +48,6 @@ def parse_url(address: str) -> URL:
                 raise UnsupportedDatabaseError("a SQLite database must be a plain file")
             return url.set(drivername="sqlite+aiosqlite")
         case "postgresql" | "postgres":
-            # Hosts hand out addresses in libpq's words; asyncpg has another one for this.
-            ssl = url.query.get("sslmode")
-            url = url.difference_update_query(["sslmode"])
-            if ssl is not None:
-                url = url.update_query_dict({"ssl": ssl})
             return url.set(drivername="postgresql+asyncpg")
         case kind:
             raise UnsupportedDatabaseError(f"{kind} isn't supported")

@@ -6,6 +6,7 @@ Not to be called where an event loop runs: on PostgreSQL it runs one of its own.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -84,11 +85,17 @@ def schema_status(connection: Connection) -> SchemaStatus:
 
 
 def _status(current: str | None) -> SchemaStatus:
+    head, known = _revisions()
+    return SchemaStatus(current=current, head=head, is_newer=current is not None and current not in known)
+
+
+@cache
+def _revisions() -> tuple[str, frozenset[str]]:
+    """The newest revision, and all that this version knows; read once, since platforms ask every few seconds."""
     scripts = ScriptDirectory.from_config(_config())
     head = scripts.get_current_head()
     assert head is not None
-    known = {script.revision for script in scripts.walk_revisions()}
-    return SchemaStatus(current=current, head=head, is_newer=current is not None and current not in known)
+    return head, frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def _config() -> Config:

@@ -147,7 +147,8 @@ def test_other_addresses_are_refused_without_telling_them(address: str) -> None:
     assert "hunter2" not in str(refusal.value)
 
 
-def test_addresses_as_hosts_hand_them_out_are_understood() -> None:
-    url = parse_url("postgres://user:secret@db.example/name?sslmode=require")
+@pytest.mark.parametrize("kind", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_every_name_of_postgresql_means_our_driver(kind: str) -> None:
+    url = parse_url(f"{kind}://user:secret@db.example/name")
 
-    assert url.render_as_string(hide_password=False) == "postgresql+asyncpg://user:secret@db.example/name?ssl=require"
+    assert url.render_as_string(hide_password=False) == "postgresql+asyncpg://user:secret@db.example/name"
