@@ -79,6 +79,8 @@ def create_app(
     # In this order when it starts, in the other when it stops: the worker ends before its database closes.
     app.cleanup_ctx.append(_open_database)
     if has_worker:
+        # Nobody else has use for a connection that listens.
+        database.on_foreign_work(functools.partial(_wake, app))
         app.cleanup_ctx.append(functools.partial(_work, plans, chance))
     else:
         app[BACKGROUND] = BackgroundTasks([])
@@ -87,7 +89,6 @@ def create_app(
 
 
 async def _open_database(app: web.Application) -> AsyncIterator[None]:
-    app[DATABASE].on_foreign_work(functools.partial(_wake, app))
     async with opened(app[DATABASE]):
         yield
 
