@@ -5,7 +5,7 @@ import calendar
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 
@@ -13,12 +13,23 @@ from sandbox.github.model import Account, Event
 from sandbox.github.server import GitHubStandIn
 from tests.system.github_side import Webhook
 from tests.system.our_side import Customer, Row
-from tests.system.processes import Plant
 
 PRO_CREDITS: Final = 60
 SIGNUP_CREDITS: Final = 5
 PAUSE_SECONDS: Final = 0.01
 """Between two attempts while nobody listens."""
+
+
+class Listening(Protocol):
+    """The product, wherever it runs.
+
+    Attributes:
+        is_up: set while it listens.
+        address: where it does.
+    """
+
+    is_up: asyncio.Event
+    address: str
 
 
 @dataclass
@@ -54,26 +65,26 @@ class Burst:
         github.courier.observers.remove(keep)
         return burst
 
-    async def bring(self, plant: Plant, webhooks: Iterable[Webhook], *, connections: int) -> None:
-        """Bring these webhooks until each was accepted, whatever happens to the plant meanwhile."""
+    async def bring(self, product: Listening, webhooks: Iterable[Webhook], *, connections: int) -> None:
+        """Bring these webhooks until each was accepted, whatever happens to the product meanwhile."""
         waiting = deque(webhooks)
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
             asyncio.TaskGroup() as group,
         ):
             for _ in range(connections):
-                group.create_task(self._bring_each(plant, session, waiting))
+                group.create_task(self._bring_each(product, session, waiting))
 
-    async def _bring_each(self, plant: Plant, session: aiohttp.ClientSession, waiting: deque[Webhook]) -> None:
+    async def _bring_each(self, product: Listening, session: aiohttp.ClientSession, waiting: deque[Webhook]) -> None:
         while waiting:
             webhook = waiting.popleft()
-            while not await self._bring(plant, session, webhook):  # noqa: ASYNC110 -- a dead server rings no bell
+            while not await self._bring(product, session, webhook):  # noqa: ASYNC110 -- a dead server rings no bell
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _bring(self, plant: Plant, session: aiohttp.ClientSession, webhook: Webhook) -> bool:
+    async def _bring(self, product: Listening, session: aiohttp.ClientSession, webhook: Webhook) -> bool:
         """Bring a webhook once; whether it was accepted."""
-        await plant.is_up.wait()
-        guid, url = webhook.event.guid, plant.address + webhook.path
+        await product.is_up.wait()
+        guid, url = webhook.event.guid, product.address + webhook.path
         try:
             async with session.post(url, data=webhook.event.body, headers=webhook.headers) as answer:
                 await answer.read()

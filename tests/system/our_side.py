@@ -1,5 +1,6 @@
 """Our side of a history: what the database says, in plain SQL, so that nothing of the product is asked about itself."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from tests.system.power import ONLOOKER
 Row = Mapping[str, Any]
 
 ENDS: Final = frozenset({"done", "ignored", "refused", "dead"})
+
+PATIENCE_SECONDS: Final = 120.0
+"""How long everything may take to come to its end: longer than any lease of a worker that died."""
+
+LOOK_SECONDS: Final = 0.02
 
 _NEVER: Final = to_milliseconds(NEVER)
 
@@ -87,6 +93,14 @@ class OurSide:
 
     async def _partitions(self) -> Sequence[Row]:
         return await self.rows("SELECT key, due_at, lease_number, lease_until FROM partitions")
+
+    async def all_ended(self) -> None:
+        """Wait until every delivery has come to its end."""
+        for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
+            if not await self.rows("SELECT id FROM billing_events WHERE state = 'received' LIMIT 1"):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        raise AssertionError(f"not everything came to its end: {await self.told()}")
 
     # What it came to -------------------------------------------------------------------------------------------------
 

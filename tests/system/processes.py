@@ -24,10 +24,13 @@ class Process:
     log: Path
 
     @classmethod
-    async def start(cls, *arguments: str, settings: Mapping[str, str], log: Path) -> "Process":
-        """Start the program."""
+    async def start(
+        cls, *arguments: str, settings: Mapping[str, str], log: Path, under: Sequence[str] = ()
+    ) -> "Process":
+        """Start the program, under another one that watches it if wished."""
         with log.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
+                *under,
                 sys.executable,
                 "-m",
                 "bot",

@@ -1,5 +1,6 @@
 """The product in this process: its real application on a real socket, over a database that may lose its power."""
 
+import asyncio
 import random
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -56,18 +57,34 @@ def settings_for(world: World, database_url: str) -> Mapping[str, object]:
 
 
 class Product:
-    """The server, which may die and be started anew; what it wrote before stays."""
+    """The server, which may die and be started anew; what it wrote before stays.
 
-    def __init__(self, *, settings: ServerSettings, clock: VirtualClock, power: Power, seed: int = 0) -> None:
+    Attributes:
+        database: its own; None while it doesn't run.
+        is_up: set while it listens.
+        address: where it does.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: ServerSettings,
+        clock: VirtualClock,
+        power: Power,
+        has_worker: bool = True,
+        seed: int = 0,
+    ) -> None:
         self.database: Database | None = None
         self._settings = settings
         self._clock = clock
         self._power = power
+        self._has_worker = has_worker
         self._chance = random.Random(seed)
         self._plans = catalogue()
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
-        self._address = ""
+        self.is_up = asyncio.Event()
+        self.address = ""
 
     @property
     def is_dead(self) -> bool:
@@ -85,12 +102,15 @@ class Product:
             database=self.database,
             plans=self._plans,
             chance=self._chance,
+            has_worker=self._has_worker,
         )
-        self._address = await self._stack.enter_async_context(listening(app, host="127.0.0.1", port=0))
+        self.address = await self._stack.enter_async_context(listening(app, host="127.0.0.1", port=0))
         self._session = await self._stack.enter_async_context(aiohttp.ClientSession())
+        self.is_up.set()
 
     async def close(self) -> None:
         """Stop. Without power nothing more is written."""
+        self.is_up.clear()
         await self._stack.aclose()
         self.database = self._session = None
 
@@ -99,7 +119,7 @@ class Product:
         assert self._session is not None
         try:
             async with self._session.post(
-                self._address + path,
+                self.address + path,
                 data=body,
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),

@@ -10,13 +10,14 @@ from typing import Final
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from structlog.typing import EventDict, WrappedLogger
 
 from bot.cli.verifying import Verification
 from bot.settings import ServerSettings
 from sandbox.clock import VirtualClock
 from tests.postgres import Postgres
+from tests.system.found import FOUND
 from tests.system.github_side import GitHubSide
 from tests.system.history import History, histories
 from tests.system.oracle import Verdict
@@ -31,8 +32,14 @@ START: Final = datetime(2026, 1, 29, 9, 30, tzinfo=UTC)
 
 whatever_happens: Final = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
+
+
+def any_history(play: Callable[[History], None]) -> Callable[[], None]:
+    """Try this with every history that was found once, and with as many new ones as the profile says."""
+    for history in FOUND:
+        play = example(history=history)(play)
+    return whatever_happens(given(history=histories)(play))
 
 
 def replay(history: History, database_url: str) -> None:
@@ -98,8 +105,7 @@ def logs_told(say: Callable[[str], None]) -> Iterator[None]:
 def test_any_history_ends_in_what_github_says_on_sqlite(sqlite_template: Path, tmp_path: Path) -> None:
     path = tmp_path / "tallyhook.db"
 
-    @whatever_happens
-    @given(history=histories)
+    @any_history
     def play(history: History) -> None:
         for left in tmp_path.iterdir():
             left.unlink()
@@ -113,8 +119,7 @@ def test_any_history_ends_in_what_github_says_on_sqlite(sqlite_template: Path, t
 def test_any_history_ends_in_what_github_says_on_postgresql(
     postgres_server: Postgres, postgresql_template: str
 ) -> None:
-    @whatever_happens
-    @given(history=histories)
+    @any_history
     def play(history: History) -> None:
         database = postgres_server.create_database(template=postgresql_template)
         try:

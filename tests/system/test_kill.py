@@ -1,4 +1,4 @@
-"""The real processes, killed or stopped while a few hundred webhooks come in: nothing is lost, and nothing done twice."""
+"""Real processes, killed or stopped while a few hundred webhooks come in: nothing is lost, and nothing done twice."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ from tests.cli.running import PATIENCE_SECONDS, invoke
 from tests.cli.server_settings import server_settings
 from tests.postgres import Postgres
 from tests.system.burst import Burst
-from tests.system.our_side import ENDS, OurSide
+from tests.system.our_side import OurSide
 from tests.system.processes import Plant, Process
 
 ACCOUNTS: Final = 160
@@ -69,15 +69,6 @@ async def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never came to that")
 
 
-async def all_ended(ours: OurSide) -> None:
-    """Wait until every delivery has come to its end."""
-    for _ in range(int(2 * PATIENCE_SECONDS / LOOK_SECONDS)):
-        if all(row["state"] in ENDS for row in (await ours.deliveries()).values()):
-            return
-        await asyncio.sleep(LOOK_SECONDS)
-    raise AssertionError(f"not everything came to its end: {await ours.told()}")
-
-
 async def assert_applied_once(burst: Burst, ours: OurSide, url: str) -> None:
     """Hold what there is against what was brought."""
     assert burst.complaints(await ours.customers(), await ours.deliveries()) == []
@@ -101,7 +92,7 @@ async def test_what_was_answered_is_applied_once_however_often_the_processes_are
             assert burst.accepted.keys() <= (await ours.deliveries()).keys()
             await plant.start()
         await until_accepted(burst, len(burst.webhooks))
-        await all_ended(ours)
+        await ours.all_ended()
         assert await plant.stop() == [0] * len(plant.processes)
         await assert_applied_once(burst, ours, durable_url)
     assert burst.unanswered, "it was never killed in the middle of anything"
@@ -125,7 +116,7 @@ async def test_a_stop_under_load_loses_nothing_and_leaves_nobody_without_an_answ
             assert burst.accepted.keys() == (await ours.deliveries()).keys()
             await plant.start()
         await until_accepted(burst, len(burst.webhooks))
-        await all_ended(ours)
+        await ours.all_ended()
         assert await plant.stop() == [0] * len(plant.processes)
         await assert_applied_once(burst, ours, durable_url)
         # A stop gives its partitions back, so that nothing had to wait for a lease.
