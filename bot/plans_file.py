@@ -14,6 +14,8 @@ def read_plans(path: Path) -> PlanCatalog:
     """
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InvalidPlanCatalogError(str(path), "isn't there, and the plans stand in it") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidPlanCatalogError(str(path), "can't be read, and the plans stand in it") from error
     return parse_plans(text, source=str(path))

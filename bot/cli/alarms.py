@@ -49,7 +49,10 @@ def ack(
     actor: Actor = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take note of an alarm, so that it is listed again only if it is raised anew."""
+    """Take note of an alarm.
+
+    It is listed again only if it is raised anew.
+    """
     from bot.cli.actors import actor_name
     from bot.cli.database import with_database
 

@@ -26,7 +26,10 @@ Key = Annotated[str, typer.Option(help="Makes it happen once: the same key again
     ),
 )
 def statement(reference: Reference, *, limit: Limit = 50, as_json: AsJson = False) -> None:
-    """Print the last entries of a customer's ledger, the oldest first, each with the balance after it."""
+    """Print a customer's ledger.
+
+    The last entries, the oldest first, each with the balance after it.
+    """
     from bot.cli.statement import print_statement
 
     print_statement(reference, limit=limit, as_json=as_json)
@@ -36,7 +39,10 @@ def statement(reference: Reference, *, limit: Limit = 50, as_json: AsJson = Fals
     "explain", epilog=examples("tallyhook credits explain github:@acme", "tallyhook credits explain 12 --json")
 )
 def explain(reference: Reference, *, as_json: AsJson = False) -> None:
-    """Say why the balance is what it is: every grant, what became of it, and why there isn't more."""
+    """Say why the balance is what it is.
+
+    Every grant, what became of it, and why there isn't more.
+    """
     from bot.cli.explaining import print_explanation
 
     print_explanation(reference, as_json=as_json)
@@ -62,7 +68,10 @@ def grant(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give a customer credits, out of goodwill. Shows whom it found, and asks."""
+    """Give a customer credits, out of goodwill.
+
+    Shows whom it found, and asks.
+    """
     from bot.cli.corrections import Correction, carry_out, last_moment_of
 
     carry_out(
@@ -93,7 +102,10 @@ def revoke(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take credits back, in the order in which they would be used; refused if fewer are left. Asks first."""
+    """Take credits back.
+
+    In the order in which they would be used; refused if fewer are left. Shows whom it found, and asks.
+    """
     from bot.cli.corrections import Correction, carry_out
 
     carry_out(

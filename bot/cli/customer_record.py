@@ -46,6 +46,7 @@ def subscription_record(subscription: Subscription) -> dict[str, Any]:
         "state": subscription.state.value,
         "current_period_end": rfc3339(subscription.period.ends_at if subscription.period else None),
         "pending_plan": subscription.pending_plan or None,
+        "pending_effective_at": rfc3339(subscription.pending_effective_at),
         "cancel_at_period_end": subscription.cancel_at_period_end,
         "linked_subscription_id": None,
     }

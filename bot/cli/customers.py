@@ -1,9 +1,10 @@
 """`tallyhook customers`: who they are, and everything about one."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.cli.options import AsJson, Limit, Reference, examples, group
-from bot.cli.output import print_fields, print_json, print_lines, print_table
+from bot.cli.output import print_fields, print_json, print_lines, print_table, readable_day
 
 if TYPE_CHECKING:
     from bot.cli.database import Session
@@ -45,7 +46,10 @@ def list_(*, limit: Limit = 50, as_json: AsJson = False) -> None:
     ),
 )
 def show(reference: Reference, *, as_json: AsJson = False) -> None:
-    """Show everything about one customer: plan, subscriptions, credits, installations."""
+    """Show everything about one customer.
+
+    The plan, the subscriptions behind it, the credits and their grants, the installations.
+    """
     from bot.cli.database import with_database
 
     record = with_database(lambda session: _whole(session, reference))
@@ -96,7 +100,7 @@ def _print_customer(record: dict[str, Any]) -> None:
                     grant["category"],
                     str(grant["amount"]),
                     str(grant["remaining"]),
-                    grant["expires_at"] or "never",
+                    _readable(grant["expires_at"], never="never"),
                 )
                 for grant in balance["grants"]
             ],
@@ -108,7 +112,7 @@ def _print_customer(record: dict[str, Any]) -> None:
         print_table(
             ("INSTALLATION", "STATE", "REPOSITORIES", "SINCE"),
             [
-                (str(each["id"]), each["state"], each["repository_selection"], each["created_at"])
+                (str(each["id"]), each["state"], each["repository_selection"], _readable(each["created_at"]))
                 for each in record["installations"]
             ],
             empty="",
@@ -119,9 +123,15 @@ def _subscription_lines(subscription: dict[str, Any]) -> list[str]:
     """Return a subscription in words."""
     lines = [f"{subscription['provider']}: {subscription['plan'] or 'unknown plan'}, {subscription['state']}"]
     if subscription["current_period_end"]:
-        lines.append(f"  the running period ends {subscription['current_period_end']}")
+        lines.append(f"  the running period ends on {_readable(subscription['current_period_end'])}")
+    when = _readable(subscription["pending_effective_at"], never="an unknown day")
     if subscription["cancel_at_period_end"]:
-        lines.append("  it ends then")
+        lines.append(f"  it ends on {when}")
     elif subscription["pending_plan"]:
-        lines.append(f"  then it changes to {subscription['pending_plan']}")
+        lines.append(f"  it changes to {subscription['pending_plan']} on {when}")
     return lines
+
+
+def _readable(moment: str | None, *, never: str = "-") -> str:
+    """Return a record's time for people."""
+    return readable_day(None if moment is None else datetime.fromisoformat(moment), never=never)

@@ -58,6 +58,7 @@ def list_(
             str(row.id),
             readable_time(row.received_at),
             row.route,
+            row.partition,
             f"{row.event}.{row.action}" if row.action else row.event,
             row.state.value,
             str(row.attempts),
@@ -65,7 +66,7 @@ def list_(
         )
         for row in rows
     ]
-    columns = ("ID", "RECEIVED", "ROUTE", "EVENT", "STATE", "ATTEMPTS", "ERROR")
+    columns = ("ID", "RECEIVED", "ROUTE", "ABOUT", "EVENT", "STATE", "ATTEMPTS", "ERROR")
     print_table(columns, cells, empty="There are no such deliveries.", numbers=("ID", "ATTEMPTS"))
 
 
@@ -77,7 +78,10 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show one delivery whole, with its body for as long as that is kept."""
+    """Show one delivery whole.
+
+    With its body, for as long as that is kept.
+    """
     from bot.cli.database import with_database
 
     row = with_database(lambda session: session.database.inbox.show(delivery))

@@ -1,9 +1,12 @@
 """How a command fails: one line saying what, one line saying the way out, and an exit code.
 
-What a person can act on is never told by a traceback.
+What a person can act on is never told by a traceback. A setting's fault is one line altogether, because whoever watches
+a platform's log sees line by line.
 """
 
 from typing import Final
+
+from typing_extensions import override
 
 from billing.errors import (
     BillingError,
@@ -33,6 +36,21 @@ class CommandError(Exception):
         self.way_out = way_out
         self.exit_code = exit_code
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines by which it is told."""
+        return (self.what, self.way_out)
+
+
+class WrongSettingError(CommandError):
+    """A setting is missing or wrong."""
+
+    @property
+    @override
+    def lines(self) -> tuple[str, ...]:
+        """The one line by which it is told."""
+        return (f"{self.what} {self.way_out}",)
+
 
 class WrongUseError(CommandError):
     """The command was called in a way that can't work."""
@@ -49,7 +67,8 @@ def explained(error: Exception) -> CommandError | None:
         case CommandError():
             return error
         case SettingsError():
-            return _cut(str(error), "Check all of them by `tallyhook doctor --settings-only`")
+            told = _cut(str(error), "Check all of them by `tallyhook doctor --settings-only`")
+            return WrongSettingError(told.what, told.way_out)
         case SettingsFileError():
             return _cut(str(error), "Name a file with lines NAME=value, or a Kubernetes secret as JSON")
         case TemporaryFailureError():
@@ -64,13 +83,15 @@ def _refusal(error: BillingError) -> CommandError:
     """Return a refusal with its way out."""
     match error:
         case UnknownCustomerError():
-            way_out = "See `tallyhook customers list` for those that there are."
+            way_out = "See `tallyhook customers list`; name one by its id, github:ACCOUNT-ID or github:@LOGIN."
         case InsufficientCreditsError():
             way_out = "See `tallyhook credits explain REF` for where they went; take back no more than are left."
         case IdempotencyConflictError():
             way_out = "Repeat the very same command, or take another --key."
         case InvalidPlanCatalogError():
-            way_out = "Put it right in the file that PLANS_FILE names; without the setting it is plans.toml."
+            way_out = (
+                "Put it right, or name another file by PLANS_FILE; without it, it is plans.toml in this directory."
+            )
         case _:
             # The storage tells the way out behind the last semicolon.
             return _cut(str(error), "See `tallyhook doctor`")

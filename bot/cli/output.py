@@ -61,8 +61,7 @@ def say(text: str) -> None:
 
 def tell_failure(error: CommandError) -> None:
     """Tell what is wrong, and the way out."""
-    say(f"error: {printable(error.what)}")
-    say(f"       {printable(error.way_out)}")
+    say("error: " + "\n       ".join(printable(line) for line in error.lines))
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""The program's commands, and the one place where its failures become two lines and an exit code."""
+"""The program's commands, and the one place where its failures become words and an exit code."""
 
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ class Program(TyperGroup):
 
     @override
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; tell what a person can act on in two lines, and let a bug escape."""
+        """Run the command; tell what a person can act on in words, and let a bug escape."""
         try:
             return super().invoke(ctx)
         except Exception as error:

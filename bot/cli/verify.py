@@ -16,9 +16,10 @@ EXAMPLES = examples("tallyhook verify", "tallyhook verify --json")
 
 
 def verify(*, as_json: AsJson = False) -> None:
-    """Check every hash chain, balance and grant; exit 1 if any is broken.
+    """Check every hash chain, balance and grant.
 
-    Goes through the whole journal, page by page, beside a running server, and tells the first offence.
+    Goes through the whole journal, page by page, beside a running server, and tells the first offence; exits with 1 if
+    there is one.
     """
     from bot.cli.database import with_database
 

@@ -154,7 +154,9 @@ def _sound(name: str, given: Mapping[str, str]) -> Finding:
     if name == "SMTP_URL" and name not in given:
         return Finding(name=name, verdict=Verdict.WARNING, text="is absent: no mail is sent")
     if name not in given:
-        return Finding(name=name, verdict=Verdict.DEFAULT, text="is absent; its default holds")
+        has_default = ServerSettings.model_fields[name.lower()].default is not None
+        text = "is absent; its default holds" if has_default else "is absent, and needn't be there"
+        return Finding(name=name, verdict=Verdict.DEFAULT, text=text)
     if name in SECRETS and SECRETS[name].unit == "characters":
         lengths = " and ".join(str(len(part.strip())) for part in given[name].split(","))
         return Finding(name=name, verdict=Verdict.OK, text=f"is well formed ({lengths} characters)")

@@ -198,5 +198,5 @@ def test_a_missing_catalogue_is_told(sqlite_url: str) -> None:
     ended = invoke("customers", "list", settings={"DATABASE_URL": sqlite_url, "PLANS_FILE": "nowhere.toml"})
 
     assert ended.code == 1
-    assert "nowhere.toml" in ended.stderr
+    assert "nowhere.toml: isn't there" in ended.stderr
     assert "PLANS_FILE" in ended.stderr

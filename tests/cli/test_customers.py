@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -57,6 +57,7 @@ def test_show_prints_the_promised_fields(seeded: Settings) -> None:
         "plan": "pro",
         "state": "active",
         "pending_plan": None,
+        "pending_effective_at": None,
         "cancel_at_period_end": False,
         "linked_subscription_id": None,
     }
@@ -117,7 +118,7 @@ def test_nobody_is_told_with_the_way_out(seeded_sqlite: Settings, reference: str
     assert (ended.code, ended.stdout) == (1, "")
     assert ended.stderr.splitlines() == [
         f"error: There is no customer {reference}.",
-        "       See `tallyhook customers list` for those that there are.",
+        "       See `tallyhook customers list`; name one by its id, github:ACCOUNT-ID or github:@LOGIN.",
     ]
 
 
@@ -130,15 +131,20 @@ def test_an_empty_database_has_an_empty_list(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plan_id", "plan", "words"), [(1111, "trial", "then it changes to trial"), (None, None, "it ends then")]
+    ("plan_id", "plan", "words"), [(1111, "trial", "it changes to trial on {}"), (None, None, "it ends on {}")]
 )
 def test_a_pending_change_is_shown(seeded_sqlite: Settings, plan_id: int | None, plan: str | None, words: str) -> None:
+    clock = VirtualClock()
+    day = (clock.now() + timedelta(days=10)).date()
+
     async def schedule() -> None:
-        clock = VirtualClock()
         database = Database.connect(seeded_sqlite["DATABASE_URL"], clock=clock)
         await database.open()
         pending = PendingChange(
-            marketplace_plan_id=plan_id, plan_name="", unit_count=1, effective_at=clock.now() + timedelta(days=10)
+            marketplace_plan_id=plan_id,
+            plan_name="",
+            unit_count=1,
+            effective_at=datetime.combine(day, time(), tzinfo=UTC),
         )
         await Seeding(database, clock, count=100).buy(ACME, pending=pending)
         await database.close()
@@ -147,7 +153,8 @@ def test_a_pending_change_is_shown(seeded_sqlite: Settings, plan_id: int | None,
     (subscription,) = shown(seeded_sqlite, "github:@acme")["subscriptions"]
 
     assert (subscription["pending_plan"], subscription["cancel_at_period_end"]) == (plan, plan is None)
-    assert words in invoke("customers", "show", "github:@acme", settings=seeded_sqlite).stdout
+    assert subscription["pending_effective_at"] == f"{day}T00:00:00.000Z"
+    assert words.format(day) in invoke("customers", "show", "github:@acme", settings=seeded_sqlite).stdout
 
 
 def test_a_plan_that_nobody_knows_is_shown_as_such(seeded_sqlite: Settings) -> None:

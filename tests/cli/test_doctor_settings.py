@@ -78,6 +78,9 @@ def test_a_file_is_checked_instead_of_the_environment(tmp_path: Path, form: str)
     ended = invoke("doctor", "--settings-only", "--file", "file")
 
     assert ended.code == 0, ended.stdout
+    lines = {line.split()[1]: line.partition("  is ")[2] for line in ended.stdout.splitlines() if "settings." in line}
+    assert lines["settings.RETENTION_DAYS"] == "absent; its default holds"
+    assert lines["settings.GITHUB_FORWARD_URL"] == "absent, and needn't be there"
 
 
 @pytest.mark.parametrize(

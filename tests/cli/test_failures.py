@@ -1,7 +1,8 @@
-"""How failures are told: two lines and an exit code for what a person can act on, and bugs as they are."""
+"""How failures are told: in words and with an exit code for what a person can act on, and bugs as they are."""
 
 import re
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,7 @@ from storage.errors import (
     UnsupportedDatabaseError,
 )
 from tests.arch.tree import ROOT
+from tests.cli.running import invoke
 from tests.cli.test_help import LEAVES
 
 FAILURES: list[tuple[Exception, str, str]] = [
@@ -60,6 +62,18 @@ def test_what_a_person_can_act_on_is_two_sentences(error: Exception, what: str, 
     assert told.exit_code == 1
     for sentence in (told.what, told.way_out):
         assert re.fullmatch(r"[^\n]+\.", sentence)
+
+
+def test_a_failure_is_told_in_two_lines_and_a_settings_in_one(tmp_path: Path) -> None:
+    unknown = invoke("customers", "list", settings={"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/no.db"})
+    malformed = invoke("customers", "list", settings={"DATABASE_URL": "mysql://somewhere"})
+
+    assert unknown.stderr == (
+        "error: The database has no tables yet, this version needs revision 0001.\n       Run `tallyhook migrate`.\n"
+    )
+    assert malformed.stderr.startswith("error: DATABASE_URL must begin with")
+    assert malformed.stderr.count("\n") == 1
+    assert "copy the address that the PostgreSQL service shows." in malformed.stderr
 
 
 def test_a_wrong_use_ends_with_two() -> None:

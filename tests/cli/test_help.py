@@ -71,6 +71,14 @@ def test_each_has_a_purpose_and_examples(path: tuple[str, ...]) -> None:
         assert parameter.help, parameter.name
 
 
+@pytest.mark.parametrize("path", [path for path in TREE if path not in LEAVES], ids=" ".join)
+def test_no_summary_is_cut_off(path: tuple[str, ...]) -> None:
+    shown = TREE[path].get_help(TREE[path].make_context("tallyhook", [], resilient_parsing=True))
+
+    assert "Commands:" in shown
+    assert "..." not in shown.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("path", TREE, ids=" ".join)
 def test_each_example_parses(path: tuple[str, ...]) -> None:
     for example in examples_of(TREE[path]):

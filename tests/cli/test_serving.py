@@ -151,8 +151,10 @@ async def test_a_wrong_setting_stops_it_with_the_settings_name(github: GitHubSta
     ended = await asyncio.to_thread(invoke, "serve", settings=settings)
 
     assert ended.code == 1
-    assert ended.stderr.splitlines()[0] == "error: GITHUB_WEBHOOK_SECRET is blank or a placeholder."
-    assert "openssl rand -hex 32" in ended.stderr
+    assert ended.stderr == (
+        "error: GITHUB_WEBHOOK_SECRET is blank or a placeholder. Make one by `openssl rand -hex 32` and set the same on"
+        " the App's settings page under Webhook secret.\n"
+    )
 
 
 async def test_a_taken_port_is_told(
