@@ -85,7 +85,7 @@ async def test_something_is_let_go_wrong_and_right_again(page: Page, github: Git
     await expect(panel.get_by_text("Every webhook: held back.")).to_be_visible()
     await page.locator(f"#install-{ada.id}").click()
     await expect(panel.get_by_text("1 webhook waits to be released.")).to_be_visible()
-    await panel.get_by_role("button", name="Release, last first").click()
+    await panel.get_by_role("button", name="Release last first").click()
     await expect(page.get_by_role("status")).to_have_text("In the wrong order, 1 webhook was sent.")
     await panel.get_by_role("button", name="Switch all off").click()
     await expect(panel.get_by_text("held back.")).to_be_hidden()
