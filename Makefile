@@ -48,7 +48,7 @@ lock: .venv ## Lock requirements/*.in anew; UPGRADE=--upgrade takes the newest v
 	@$(MAKE) .venv
 
 .PHONY: run
-run: .venv ## Try it: the sandbox with its stand-ins for GitHub and mail; PORT=8000 sets the port
+run: .venv ## Try it: the sandbox, with its stand-in for GitHub; PORT=8000 sets the port
 	@exec .venv/bin/tallyhook sandbox
 
 .PHONY: test

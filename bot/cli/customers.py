@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.cli.options import AsJson, Limit, Reference, examples, group
-from bot.cli.output import print_fields, print_json, print_lines, print_table, readable_day
+from bot.cli.output import print_fields, print_json, print_lines, print_table, readable_day, readable_time
 
 if TYPE_CHECKING:
     from bot.cli.database import Session
@@ -100,7 +100,7 @@ def _print_customer(record: dict[str, Any]) -> None:
                     grant["category"],
                     str(grant["amount"]),
                     str(grant["remaining"]),
-                    _readable(grant["expires_at"], never="never"),
+                    _time(grant["expires_at"], never="never"),
                 )
                 for grant in balance["grants"]
             ],
@@ -112,7 +112,7 @@ def _print_customer(record: dict[str, Any]) -> None:
         print_table(
             ("INSTALLATION", "STATE", "REPOSITORIES", "SINCE"),
             [
-                (str(each["id"]), each["state"], each["repository_selection"], _readable(each["created_at"]))
+                (str(each["id"]), each["state"], each["repository_selection"], _time(each["created_at"]))
                 for each in record["installations"]
             ],
             empty="",
@@ -123,8 +123,8 @@ def _subscription_lines(subscription: dict[str, Any]) -> list[str]:
     """Return a subscription in words."""
     lines = [f"{subscription['provider']}: {subscription['plan'] or 'unknown plan'}, {subscription['state']}"]
     if subscription["current_period_end"]:
-        lines.append(f"  the running period ends on {_readable(subscription['current_period_end'])}")
-    when = _readable(subscription["pending_effective_at"], never="an unknown day")
+        lines.append(f"  the running period ends on {_day(subscription['current_period_end'])}")
+    when = _day(subscription["pending_effective_at"])
     if subscription["cancel_at_period_end"]:
         lines.append(f"  it ends on {when}")
     elif subscription["pending_plan"]:
@@ -132,6 +132,11 @@ def _subscription_lines(subscription: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _readable(moment: str | None, *, never: str = "-") -> str:
+def _time(moment: str | None, *, never: str = "-") -> str:
     """Return a record's time for people."""
-    return readable_day(None if moment is None else datetime.fromisoformat(moment), never=never)
+    return readable_time(None if moment is None else datetime.fromisoformat(moment), never=never)
+
+
+def _day(moment: str | None) -> str:
+    """Return the time of a record that lies at a day's beginning, for people."""
+    return readable_day(None if moment is None else datetime.fromisoformat(moment), never="an unknown day")

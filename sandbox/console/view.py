@@ -19,6 +19,7 @@ from sandbox.console.words import (
     write_signed,
 )
 from sandbox.github.model import Account
+from sandbox.github.state import OWNER
 from sandbox.github.world import World
 from sandbox.inspector import CustomerView, Snapshot
 
@@ -100,7 +101,7 @@ def shown_accounts(world: World) -> list[Account]:
     return [
         account
         for account in world.state.accounts.values()
-        if account is not world.state.app.owner and not (account.id in owners and account.login.endswith("-owner"))
+        if account is not world.state.app.owner and not (account.id in owners and account.login.endswith(OWNER))
     ]
 
 

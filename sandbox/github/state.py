@@ -1,6 +1,7 @@
 """Everything the stand-in remembers, and how it is found."""
 
 import random
+import re
 import secrets
 import uuid
 from collections.abc import Callable, Iterable
@@ -51,6 +52,12 @@ def default_plans() -> list[Plan]:
             bullets=("60 fixes a month", "Further fixes at 15 USD"),
         ),
     ]
+
+
+LONGEST_LOGIN = 39
+OWNER = "-owner"
+"""How the login of a person ends who is made up to act for an organization."""
+_LOGIN = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_LOGIN - 1}}}")
 
 
 class GitHubState:
@@ -178,8 +185,9 @@ class GitHubState:
             id: Its id; the next free one if absent.
 
         Raises:
-            ActionError: The login or id is taken, or the day isn't one.
+            ActionError: The login or id is taken, or the login or the day isn't one.
         """
+        _check_login(login)
         if login.lower() in self._logins:
             raise ActionError(f"the login {login!r} is taken")
         if not 1 <= billing_day <= 31:  # noqa: PLR2004 -- days of a month
@@ -222,8 +230,9 @@ class GitHubState:
         """Give an account another login; the old one is free from now on.
 
         Raises:
-            ActionError: Somebody else has it.
+            ActionError: Somebody else has it, or it isn't one.
         """
+        _check_login(login)
         holder = self.find_login(login)
         if holder is not None and holder is not account:
             raise ActionError(f"the login {login!r} is taken")
@@ -237,7 +246,7 @@ class GitHubState:
         if account.type == "User":
             return account
         if account.owner_id is None:
-            account.owner_id = self.add_account(f"{account.login}-owner").id
+            account.owner_id = self.add_account(f"{account.login[: LONGEST_LOGIN - len(OWNER)]}{OWNER}").id
         return self.accounts[account.owner_id]
 
     # Installations, plans, purchases ---------------------------------------------------------------------------------
@@ -293,3 +302,9 @@ class GitHubState:
             if delivery.id == delivery_id:
                 return delivery.event
         return None
+
+
+def _check_login(login: str) -> None:
+    """Refuse what GitHub wouldn't take as a login."""
+    if not _LOGIN.fullmatch(login):
+        raise ActionError(f"a login has up to {LONGEST_LOGIN} letters, digits and hyphens, unlike {login!r}")

@@ -140,6 +140,9 @@ def test_what_cannot_be_done_is_refused(clock: VirtualClock) -> None:
     github.add_user("bob")
     with pytest.raises(ActionError, match="login 'Bob' is taken"):
         github.rename(alice, "Bob")
+    for login in ("", "bad login!", "-alice", "a" * 40):
+        with pytest.raises(ActionError, match="a login has up to 39 letters"):
+            github.rename("alice", login)
     with pytest.raises(ActionError, match="login 'ALICE' is taken"):
         github.add_user("ALICE")
     with pytest.raises(ActionError, match="is taken"):
