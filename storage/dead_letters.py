@@ -35,13 +35,17 @@ ANY_DEAD_EFFECT = register(
 )
 
 
-def delivery_died(transaction: Transaction, delivery_id: int, event: str, now: int) -> None:
-    """Raise the alarm for a delivery that is dead now. Time in milliseconds."""
+def deliveries_died(transaction: Transaction, dead: Iterable[tuple[int, str]], now: int) -> None:
+    """Raise the alarms for deliveries, by id and event, that are dead now. Time in milliseconds."""
+    raise_alarms(transaction, [_delivery_alarm(delivery_id, event) for delivery_id, event in dead], now)
+
+
+def _delivery_alarm(delivery_id: int, event: str) -> Alarm:
     detail = (
         f"delivery {delivery_id} could not be handled: see `tallyhook deliveries show {delivery_id}`, "
         f"then `tallyhook deliveries replay {delivery_id}`"
     )
-    raise_alarms(transaction, [Alarm(kind=DELIVERY_ALARM, subject=event, detail=detail)], now)
+    return Alarm(kind=DELIVERY_ALARM, subject=event, detail=detail)
 
 
 def effect_died(transaction: Transaction, effect_id: int, topic: str, now: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, Text, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, Select, Text, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from billing.commands import Lease
@@ -15,7 +15,6 @@ from billing.values import from_milliseconds, to_milliseconds
 from storage import partitions
 from storage.claiming import claim
 from storage.columns import optional_moment
-from storage.dead_letters import delivery_died
 from storage.deliveries import (
     ClaimedDelivery,
     DeliveryRow,
@@ -33,6 +32,7 @@ from storage.statements import register
 from storage.tables import RECEIVED, billing_events, pings
 from storage.tables import partitions as partition_table
 from storage.transactions import Transaction
+from storage.unfinished import Failure, bury, put_off
 from storage.writer import Writer
 
 ANY_ID: Final = sys.maxsize
@@ -40,19 +40,6 @@ ANY_ID: Final = sys.maxsize
 
 LOOKED_AT: Final = 10_000
 """How many deliveries are looked at to list those of one route."""
-
-PUT_OFF = register(
-    "inbox.put_off",
-    update(billing_events)
-    .where(billing_events.c.id == bindparam("event_id"), billing_events.c.state == RECEIVED)
-    .values(run_at=bindparam("due_at"), error=bindparam("reason")),
-)
-BURY = register(
-    "inbox.bury",
-    update(billing_events)
-    .where(billing_events.c.id == bindparam("event_id"), billing_events.c.state == RECEIVED)
-    .values(state=DeliveryState.DEAD, finished_at=bindparam("now"), error=bindparam("reason")),
-)
 
 NEXT_DUE = register(
     "inbox.next_due",
@@ -159,13 +146,9 @@ class Inbox:
         Raises:
             LeaseLostError: Another worker has it.
         """
-        parameters = {"event_id": delivery.id, "due_at": to_milliseconds(run_at), "reason": error}
-
-        def work(transaction: Transaction) -> None:
-            _require_lease(transaction, delivery)
-            transaction.execute(PUT_OFF, parameters)
-
-        await self._writer.run(work)
+        failure = Failure(delivery=delivery, reason=error, due_at=to_milliseconds(run_at))
+        if not await self._writer.run_together(put_off, failure):
+            raise LeaseLostError(delivery.partition)
 
     async def bury(self, delivery: ClaimedDelivery, *, error: str) -> None:
         """Give a delivery up, and raise the alarm, in one commit.
@@ -173,14 +156,8 @@ class Inbox:
         Raises:
             LeaseLostError: Another worker has it.
         """
-
-        def work(transaction: Transaction) -> None:
-            _require_lease(transaction, delivery)
-            now = self._now()
-            transaction.execute(BURY, {"event_id": delivery.id, "reason": error, "now": now})
-            delivery_died(transaction, delivery.id, delivery.event, now)
-
-        await self._writer.run(work)
+        if not await self._writer.run_together(self._bury, Failure(delivery=delivery, reason=error)):
+            raise LeaseLostError(delivery.partition)
 
     async def replay(self, ids: Sequence[int]) -> Sequence[int]:
         """Have deliveries handled again, whatever became of them; the ids of those that exist and have their body."""
@@ -253,6 +230,9 @@ class Inbox:
 
         return await self._reader.run(read)
 
+    def _bury(self, transaction: Transaction, failures: Sequence[Failure]) -> Sequence[bool]:
+        return bury(transaction, failures, self._now())
+
     def _now(self) -> int:
         return to_milliseconds(self._clock.now())
 
@@ -264,8 +244,3 @@ def _to_ping(row: RowMapping) -> Ping:
 def _release(transaction: Transaction, given_back: Sequence[Sequence[Lease]]) -> Sequence[None]:
     partitions.release(transaction, {lease for leases in given_back for lease in leases})
     return [None] * len(given_back)
-
-
-def _require_lease(transaction: Transaction, delivery: ClaimedDelivery) -> None:
-    if not partitions.lock_leases(transaction, [delivery.lease]):
-        raise LeaseLostError(delivery.partition)
