@@ -1,0 +1,1 @@
+"""What the program costs, counted or measured; run by hand."""
