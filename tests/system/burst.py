@@ -49,7 +49,7 @@ class Burst:
     refused: list[int] = field(default_factory=list)
 
     @classmethod
-    def at(cls, github: GitHubStandIn, *, accounts: int) -> "Burst":
+    def at(cls, github: GitHubStandIn, *, accounts: int, name: str = "user") -> "Burst":
         """Have so many accounts install the App and buy Pro; each is billed on the first of a month."""
         burst = cls()
 
@@ -58,7 +58,7 @@ class Burst:
 
         github.courier.observers.append(keep)
         for number in range(accounts):
-            account = github.add_user(f"user-{number}", billing_day=1)
+            account = github.add_user(f"{name}-{number}", billing_day=1)
             github.install(account)
             github.buy(account, "Pro")
             burst.accounts.append(account)
