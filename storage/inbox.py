@@ -129,12 +129,12 @@ class Inbox:
                 lease=timedelta(seconds=lease_seconds),
             )
 
-        return await self._writer.run(work)
+        return await self._writer.run_apart(work)
 
     async def renew(self, leases: Sequence[Lease], lease_seconds: float) -> None:
         """Let these leases last so long from now; those that were lost stay so."""
         until = timedelta(seconds=lease_seconds) // timedelta(milliseconds=1)
-        await self._writer.run(lambda transaction: partitions.renew(transaction, leases, self._now() + until))
+        await self._writer.run_apart(lambda transaction: partitions.renew(transaction, leases, self._now() + until))
 
     async def release(self, leases: Sequence[Lease]) -> None:
         """Give partitions back, so that what is due in them can be claimed."""
@@ -161,11 +161,13 @@ class Inbox:
 
     async def replay(self, ids: Sequence[int]) -> Sequence[int]:
         """Have deliveries handled again, whatever became of them; the ids of those that exist and have their body."""
-        return await self._writer.run(lambda transaction: replay(transaction, ids, self._now()))
+        return await self._writer.run_apart(lambda transaction: replay(transaction, ids, self._now()))
 
     async def requeue_unmapped(self, mapped_plan_ids: Sequence[int]) -> int:
         """Have those customers caught up whose unknown plan is in the catalogue by now; how many."""
-        return await self._writer.run(lambda transaction: replay_unmapped(transaction, mapped_plan_ids, self._now()))
+        return await self._writer.run_apart(
+            lambda transaction: replay_unmapped(transaction, mapped_plan_ids, self._now())
+        )
 
     async def drop_old_bodies(self, before: datetime) -> int:
         """Drop the bodies of some deliveries that ended before then, the oldest; how many. Dead ones keep theirs."""

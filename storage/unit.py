@@ -183,4 +183,4 @@ class SqlStore:
         Raises:
             TemporaryFailureError: when the database is away.
         """
-        return await self._writer.run(lambda transaction: work(SqlUnit(transaction)))
+        return await self._writer.run_apart(lambda transaction: work(SqlUnit(transaction)))

@@ -91,6 +91,18 @@ class Writer:
         result: T = await self._submit(_each, work, 0)
         return result
 
+    async def run_apart(self, work: Callable[[Transaction], T]) -> T:
+        """Like `run`, for work that locks several rows which other processes lock too, such as partitions.
+
+        Where transactions wait for each other's locks it shares its own with nothing. It takes its locks in one order;
+        with another's in between they would be in none, and two processes would deadlock.
+
+        Raises:
+            TemporaryFailureError: The database is away, or too much waits already.
+        """
+        result: T = await self._submit(_each_apart, work, 0)
+        return result
+
     async def run_together(self, step: Step[Item, T], item: Item, *, size_bytes: int = 0) -> T:
         """Like `run`, for work of which any number is done in the same few statements.
 
@@ -125,8 +137,7 @@ class Writer:
         while is_open:
             self._look_for_foreign_work()
             jobs, is_open = self._take()
-            parts = [jobs] if self._transactor.mixes else list(_by_step(jobs).values())
-            for part in parts:
+            for part in [jobs] if self._transactor.mixes else _apart(jobs):
                 if part:
                     self._answer(self._attempt(part))
         self._transactor.close()
@@ -199,8 +210,20 @@ def _by_step(jobs: list[_Job]) -> dict[Step[Any, Any], list[_Job]]:
     return groups
 
 
+def _apart(jobs: list[_Job]) -> list[list[_Job]]:
+    """The jobs that share a transaction where transactions wait for each other's locks: those of one step."""
+    parts: list[list[_Job]] = []
+    for step, members in _by_step(jobs).items():
+        parts += [[job] for job in members] if step is _each_apart else [members]
+    return parts
+
+
 def _each(transaction: Transaction, works: Sequence[Callable[[Transaction], T]]) -> Sequence[T]:
     return [work(transaction) for work in works]
+
+
+def _each_apart(transaction: Transaction, works: Sequence[Callable[[Transaction], T]]) -> Sequence[T]:
+    return _each(transaction, works)
 
 
 def _resolve(outcomes: list[_Outcome]) -> None:
