@@ -5,6 +5,7 @@ import calendar
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final, Protocol
 
 import aiohttp
@@ -112,12 +113,16 @@ class Burst:
         return complaints
 
     def _grants_due(self, account: Account) -> list[tuple[str, int]]:
-        """The sign-up credits, and the plan's share for the days left of the month, that of the purchase included."""
+        """The sign-up credits, and the plan's share."""
         bought_on = next(
             webhook.event.created_at
             for webhook in self.webhooks
             if webhook.account_id == account.id and webhook.event.hook == "marketplace"
         ).date()
-        days = calendar.monthrange(bought_on.year, bought_on.month)[1]
-        share = -(-PRO_CREDITS * (days - bought_on.day + 1) // days)
-        return [("plan", share), ("signup", SIGNUP_CREDITS)]
+        return [("plan", prorated_share(bought_on)), ("signup", SIGNUP_CREDITS)]
+
+
+def prorated_share(bought_on: date) -> int:
+    """Pro's credits for the days left of the month, that of the purchase included; billed on the first of a month."""
+    days = calendar.monthrange(bought_on.year, bought_on.month)[1]
+    return -(-PRO_CREDITS * (days - bought_on.day + 1) // days)
