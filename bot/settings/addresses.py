@@ -72,6 +72,12 @@ def web_address(text: str, *, plain_inside: bool = False) -> str:
     return text.rstrip("/")
 
 
+def server_of(address: str) -> tuple[str, str, int]:
+    """Return the scheme, the host and the port of a web address, by which two are told to be the same server."""
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def origin(text: str) -> str:
     """Return a web address that has nothing behind its host.
 

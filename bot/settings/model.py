@@ -15,7 +15,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
-from bot.settings.addresses import api_address, database_address, mail_address, origin, web_address
+from bot.settings.addresses import (
+    api_address,
+    database_address,
+    is_loopback,
+    mail_address,
+    origin,
+    server_of,
+    web_address,
+)
 from bot.settings.private_key import read_private_key
 from bot.settings.secrets_table import SECRETS, SecretFormat, fault_of, is_placeholder
 
@@ -341,5 +349,7 @@ class ServerSettings(CommandSettings):
         return self
 
     def _leads_here(self, address: str) -> bool:
-        there, here = urlsplit(address), urlsplit(self.public_url)
-        return (there.scheme, there.netloc) == (here.scheme, here.netloc) and there.path.startswith("/webhooks/")
+        there = urlsplit(address)
+        is_ours = server_of(address) == server_of(self.public_url)
+        is_this_port = is_loopback(there.hostname or "") and server_of(address)[2] == self.port
+        return (is_ours or is_this_port) and there.path.startswith("/webhooks/")
