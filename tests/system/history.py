@@ -1,6 +1,6 @@
 """What may happen around an App in a few weeks: what people do at GitHub, what becomes of its webhooks, what breaks.
 
-A history is plain data: what a failing example prints can be pasted into `replay` of `test_convergence.py` as it is.
+A history is plain data: what a failing test prints can be pasted into `found.py` as it is, and is played first then.
 """
 
 from dataclasses import dataclass, replace

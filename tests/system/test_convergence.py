@@ -30,16 +30,20 @@ from tests.system.roll_call import RollCall
 START: Final = datetime(2026, 1, 29, 9, 30, tzinfo=UTC)
 """Two days before the end of a month, and the next one is short."""
 
-whatever_happens: Final = settings(
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+Play = Callable[[History], None]
 
 
-def any_history(play: Callable[[History], None]) -> Callable[[], None]:
-    """Try this with every history that was found once, and with as many new ones as the profile says."""
-    for history in FOUND:
-        play = example(history=history)(play)
-    return whatever_happens(given(history=histories)(play))
+def any_history(*, one_of: int) -> Callable[[Play], Callable[[], None]]:
+    """Try this with every history that was found once, and with one of so many new ones that the profile says."""
+    examples = settings().max_examples // one_of
+
+    def made(play: Play) -> Callable[[], None]:
+        for history in FOUND:
+            play = example(history=history)(play)
+        unhurried = settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
+        return unhurried(given(history=histories)(play))
+
+    return made
 
 
 def replay(history: History, database_url: str) -> None:
@@ -105,7 +109,7 @@ def logs_told(say: Callable[[str], None]) -> Iterator[None]:
 def test_any_history_ends_in_what_github_says_on_sqlite(sqlite_template: Path, tmp_path: Path) -> None:
     path = tmp_path / "tallyhook.db"
 
-    @any_history
+    @any_history(one_of=1)
     def play(history: History) -> None:
         for left in tmp_path.iterdir():
             left.unlink()
@@ -119,7 +123,7 @@ def test_any_history_ends_in_what_github_says_on_sqlite(sqlite_template: Path, t
 def test_any_history_ends_in_what_github_says_on_postgresql(
     postgres_server: Postgres, postgresql_template: str
 ) -> None:
-    @any_history
+    @any_history(one_of=3)
     def play(history: History) -> None:
         database = postgres_server.create_database(template=postgresql_template)
         try:
