@@ -109,7 +109,7 @@ async def test_a_stop_under_load_loses_nothing_and_leaves_nobody_without_an_answ
     burst = Burst.at(github, accounts=ACCOUNTS)
     async with planted(durable_url, github, tmp_path) as (plant, ours), asyncio.TaskGroup() as group:
         group.create_task(burst.bring(plant, burst.webhooks, connections=CONNECTIONS))
-        for accepted in (60, 150, 240):
+        for accepted in (80, 200):
             await until_accepted(burst, accepted)
             assert await plant.stop() == [0] * len(plant.processes)
             # What was recorded was answered, and the other way round.
