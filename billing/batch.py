@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from billing.commands import (
+    Answered,
     Applied,
     Command,
     DeliveryCommand,
@@ -20,6 +21,7 @@ from billing.commands import (
     Postponed,
     Refused,
     RenameAccount,
+    ShowFigures,
 )
 from billing.decide import Decision, Facts, decide
 from billing.decide.endings import LEAST_LOSSES
@@ -35,6 +37,9 @@ LOSSES_WITHIN: Final = timedelta(hours=1)
 
 AccountCommand = FollowMarketplace | FollowInstallation | RenameAccount
 """Commands that name the customer by the GitHub account."""
+
+CustomerCommand = KeyedCommand | ShowFigures
+"""Commands that name the customer by our own id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class _Batch:
             for command in commands
             if isinstance(command, AccountCommand) and command.cause.lease not in self._lost
         ]
-        self._lock(keyed, about_accounts)
+        self._lock([command for command in commands if isinstance(command, CustomerCommand)], about_accounts)
         self._recall(keyed)
         self._count_losses(about_accounts)
         self._look_up_slots([command for command in about_accounts if isinstance(command, FollowInstallation)])
@@ -96,9 +101,9 @@ class _Batch:
         self._unit.save(self._changes, self._now)
         return results
 
-    def _lock(self, keyed: Sequence[KeyedCommand], about_accounts: Sequence[AccountCommand]) -> None:
+    def _lock(self, about_customers: Sequence[CustomerCommand], about_accounts: Sequence[AccountCommand]) -> None:
         """Lock and load all customers, and draw ids for those that may have to be made."""
-        customer_ids = {command.customer_id for command in keyed}
+        customer_ids = {command.customer_id for command in about_customers}
         github_ids = {command.account.id for command in about_accounts}
         locked = self._unit.lock(customer_ids, github_ids)
         self._busy = set(locked.busy)
@@ -145,7 +150,7 @@ class _Batch:
         return decision.outcome
 
     def _customer_id(self, command: Command) -> CustomerId | None:
-        if isinstance(command, KeyedCommand):
+        if isinstance(command, CustomerCommand):
             return command.customer_id
         return self._customer_ids.get(command.account.id) if isinstance(command, AccountCommand) else None
 
@@ -180,6 +185,7 @@ class _Batch:
         changes.refusals += decision.refusals
         changes.losses += decision.losses
         changes.signup_slots += decision.signup_slots
+        changes.replies += decision.replies
         # Of several words about one thing the last counts.
         self._alarms |= {(each.kind, each.subject): each for each in decision.recoveries}
         self._alarms |= {(each.kind, each.subject): each for each in decision.alarms}
@@ -187,7 +193,7 @@ class _Batch:
 
 def _named_by(command: Command) -> CustomerId | GitHubAccountId | None:
     """The id by which the command names its customer; None if it concerns nobody."""
-    if isinstance(command, KeyedCommand):
+    if isinstance(command, CustomerCommand):
         return command.customer_id
     return command.account.id if isinstance(command, AccountCommand) else None
 
@@ -207,7 +213,7 @@ def _remembered(entry: Entry) -> Remembered:
 def delivery_end(command: DeliveryCommand, outcome: Outcome) -> DeliveryEnd:
     """How the delivery ends by what became of its command. Any outcome ends it, also one that none has by today."""
     match outcome:
-        case Applied():
+        case Applied() | Answered():
             return DeliveryEnd(cause=command.cause, state="done")
         case Ignored():
             return DeliveryEnd(cause=command.cause, state="ignored", error=outcome.reason)

@@ -9,11 +9,15 @@ from datetime import datetime
 
 from billing.errors import BillingError
 from billing.values import (
+    CommentId,
     Credits,
     CustomerId,
     DeliveryId,
     GitHubAccountId,
     InstallationId,
+    Permission,
+    RepositoryId,
+    Word,
 )
 
 
@@ -143,6 +147,37 @@ class RenameAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A comment by which somebody asks us something.
+
+    Attributes:
+        account_id: the repository's owner, who pays.
+        owner, repository: their names at that time, for addresses only.
+        number: of the issue or the pull request.
+        words: what is asked, each once, in the order of the comment.
+    """
+
+    installation_id: InstallationId
+    account_id: GitHubAccountId
+    repository_id: RepositoryId
+    owner: str
+    repository: str
+    is_private: bool
+    number: int
+    comment_id: CommentId
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Answer a comment, if whoever wrote it may be answered. `permission` is what GitHub says the writer may do."""
+
+    question: Question
+    permission: Permission
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ignore:
     """End a delivery that asks nothing of billing, with the reason that people will read."""
 
@@ -197,13 +232,22 @@ class SpendCredits:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowFigures:
+    """Take note of whether an account has its figures shown in public repositories. Repeating it changes nothing."""
+
+    customer_id: CustomerId
+    shown: bool
+    actor: str
+
+
 KeyedCommand = GrantCredits | RevokeCredits | SpendCredits
 """Commands that carry an idempotency key: the same key and body always get the same answer."""
 
-DeliveryCommand = FollowMarketplace | FollowInstallation | RenameAccount | Ignore
+DeliveryCommand = FollowMarketplace | FollowInstallation | RenameAccount | Answer | Ignore
 """Commands that end a delivery in the very commit that applies them."""
 
-Command = KeyedCommand | DeliveryCommand
+Command = KeyedCommand | ShowFigures | DeliveryCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +261,11 @@ class Applied:
     customer_id: CustomerId
     entries: tuple[int, ...]
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A comment gets an answer, or a reaction; it goes out after the commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,4 +291,4 @@ class Postponed:
     reason: str
 
 
-Outcome = Applied | Refused | Ignored | Postponed
+Outcome = Applied | Answered | Refused | Ignored | Postponed

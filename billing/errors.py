@@ -71,6 +71,14 @@ class ExpiredGrantError(BillingError):
         self.expires_at = expires_at
 
 
+class CannotActError(BillingError):
+    """GitHub lets us do nothing here: the App was suspended, or is installed no longer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class TemporaryFailureError(Exception):
     """Something outside doesn't answer right now; the same step may succeed later.
 

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from billing.commands import Cause, Lease
 from billing.ledger.entries import Entry
-from billing.records import Alarm, Loss, NoteRow, Recovery, Remembered, SignupSlot
+from billing.records import Alarm, Loss, NoteRow, Recovery, Remembered, Reply, SignupSlot
 from billing.state import CustomerState
 from billing.values import AccountId, CustomerId, GitHubAccountId
 
@@ -27,6 +27,7 @@ __all__ = [
     "NoteRow",
     "Recovery",
     "Remembered",
+    "Reply",
     "SignupSlot",
     "Store",
     "Unit",
@@ -85,6 +86,8 @@ class Changes:
     signup_slots: list[SignupSlot] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    """To be sent once this is committed. A comment that has its reply already gets no second one."""
     deliveries: list[DeliveryEnd] = field(default_factory=list)
 
 

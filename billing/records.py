@@ -1,10 +1,13 @@
-"""What a decision wants written beside the customer's state: answers to keep, notes, alarms, losses, sign-up places."""
+"""What a decision wants written beside the customer's state.
+
+Answers to keep, notes, alarms, losses, sign-up places, and replies to comments.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.commands import Note
-from billing.values import AccountId, CustomerId, GitHubAccountId, Provider
+from billing.commands import Note, Question
+from billing.values import AccountId, CustomerId, GitHubAccountId, Provider, Reaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +71,11 @@ class SignupSlot:
     slot: int
     customer_id: CustomerId
     taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a comment gets: eyes and an answer in words, or a confused face and no words. A comment gets one, once."""
+
+    question: Question
+    reaction: Reaction

@@ -32,6 +32,7 @@ class Customer:
         signup_at: when the default plan's sign-up credits were granted; None if they never were. Once for ever.
         signup_withheld: the account installed, but its installer has had credits for three organizations within thirty
             days; it gets them with a payment method.
+        shows_figures: whether the account has chosen to have figures shown in public repositories.
     """
 
     id: CustomerId
@@ -42,6 +43,7 @@ class Customer:
     created_at: datetime
     signup_at: datetime | None = None
     signup_withheld: bool = False
+    shows_figures: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

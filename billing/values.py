@@ -26,6 +26,12 @@ InstallationId = NewType("InstallationId", int)
 DeliveryId = NewType("DeliveryId", int)
 """Ours. The inbox row of a delivery; GitHub's own delivery ids are unique in the inbox only."""
 
+RepositoryId = NewType("RepositoryId", int)
+"""GitHub's immutable id of a repository. Names change with a rename or a transfer."""
+
+CommentId = NewType("CommentId", int)
+"""GitHub's id of a comment in an issue or a pull request. A later comment has a higher one."""
+
 DEFAULT_UNIT: Final = "credit"
 """The unit of every account until a vendor names more. One credit is one fix."""
 
@@ -128,3 +134,27 @@ class EntryKind(enum.StrEnum):
     SPEND = "spend"
     EXPIRE = "expire"
     REVOKE = "revoke"
+
+
+class Word(enum.StrEnum):
+    """What a person can ask in a comment."""
+
+    CREDITS = "credits"
+    PLAN = "plan"
+    HELP = "help"
+
+
+class Permission(enum.StrEnum):
+    """What somebody may do in a repository, by GitHub's four levels: its `maintain` is write, `triage` read."""
+
+    NONE = "none"
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+class Reaction(enum.StrEnum):
+    """How we react to a comment, by GitHub's names."""
+
+    EYES = "eyes"
+    CONFUSED = "confused"

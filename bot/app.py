@@ -24,7 +24,7 @@ from bot.webhooks.reading import BodyReader, MemoryBudget
 from bot.webhooks.receiving import DeliveryReceiver
 from bot.webhooks.routes import add_webhooks
 from bot.webhooks.verify import Hook
-from handlers.routing import route
+from handlers.routing import RoutingRules, route
 from storage.database import Database
 
 SETTINGS: Final = web.AppKey("settings", ServerSettings)
@@ -125,7 +125,7 @@ def _receiver(app: web.Application, hook: Hook, make_id: Callable[[], str]) -> D
         preparer=Preparer(
             hook=hook,
             secrets=[secret.get_secret_value().encode() for secret in secrets_of[hook]],
-            route=functools.partial(route, marketplace=settings.has_marketplace),
+            route=functools.partial(route, rules=_rules(settings)),
             is_forwarding=settings.github_forward_url is not None,
         ),
         inbox=app[DATABASE].inbox,
@@ -134,4 +134,13 @@ def _receiver(app: web.Application, hook: Hook, make_id: Callable[[], str]) -> D
         counter=app[COUNTER],
         new_arrival=make_id,
         wake=functools.partial(_wake, app),
+    )
+
+
+def _rules(settings: ServerSettings) -> RoutingRules:
+    return RoutingRules(
+        marketplace=settings.has_marketplace,
+        app_id=settings.github_app_id,
+        slug=lambda: None,
+        slash_words=frozenset({"credits"}),
     )

@@ -110,7 +110,7 @@ def _context(settings: ServerSettings, plans: PlanCatalog, github: GitHubClient,
     read_backs = GitHubReadBacks(
         github, marketplace=settings.has_marketplace, marketplace_plan_ids=_marketplace_plan_ids(plans)
     )
-    return Context(github=read_backs, billing=billing)
+    return Context(github=read_backs, billing=billing, slash_words=frozenset({"credits"}))
 
 
 def _worker(

@@ -7,6 +7,7 @@ here unfinished, by a crash or a lost database, is due again when its partition'
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -248,7 +249,7 @@ class Worker:
             reason = f"nothing handles {delivery.event} {delivery.action}"
             return await self._context.billing.handle(Ignore(reason=reason, cause=cause))
         command = OneCommand(self._context.billing)
-        await self._router.dispatch(event, Context(github=self._context.github, billing=command))
+        await self._router.dispatch(event, replace(self._context, billing=command))
         if command.outcome is None:
             raise RuntimeError("the handler made no command")
         return command.outcome

@@ -1,7 +1,8 @@
 """What a handler gets: the event, and the context with the read-backs and billing.
 
 The read-backs return values, None for what GitHub says doesn't exist, or raise `TemporaryFailureError`. Everything else
-that GitHub answers (401, 403, 429, 5xx, nonsense) means "unknown", never "none".
+that GitHub answers (401, 403, 429, 5xx, nonsense) means "unknown", never "none". Where GitHub lets us do nothing at all
+they raise `CannotActError`.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from billing.commands import (
     MarketplaceTruth,
     Outcome,
 )
-from billing.values import GitHubAccountId, InstallationId
+from billing.values import GitHubAccountId, InstallationId, Permission
 
 
 class Event(sansio.Event):
@@ -47,6 +48,22 @@ class GitHub(Protocol):
         """The installation; None when GitHub says it doesn't exist (any more)."""
         ...
 
+    async def permission(
+        self, installation_id: InstallationId, *, owner: str, repository: str, user_id: GitHubAccountId, login: str
+    ) -> Permission:
+        """What this user may do in the repository; NONE for whoever has no part in it.
+
+        GitHub is asked by login. Logins get reused, so an answer about another user's id counts as NONE.
+
+        Raises:
+            CannotActError: when the installation was suspended or is gone.
+        """
+        ...
+
+    async def app_slug(self) -> str:
+        """The App's own slug, by which it is mentioned."""
+        ...
+
 
 class Billing(Protocol):
     """Where commands go."""
@@ -58,7 +75,12 @@ class Billing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """A handler's surroundings."""
+    """A handler's surroundings.
+
+    Attributes:
+        slash_words: the words that are commands by themselves behind a slash; other bots may own the rest.
+    """
 
     github: GitHub
     billing: Billing
+    slash_words: frozenset[str]

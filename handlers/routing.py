@@ -1,5 +1,6 @@
 """Which deliveries can matter, which of them exclude each other, and who handles them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,12 +26,29 @@ class Routed:
     partition: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingRules:
+    """What decides beside the delivery itself.
+
+    Attributes:
+        marketplace: whether there is a Marketplace to ask, which GitHub Enterprise Server has not.
+        app_id: our App's id at GitHub, by which our own comments are known.
+        slug: tells the App's slug, by which it is mentioned; None as long as GitHub hasn't told it.
+        slash_words: the words that are commands by themselves behind a slash.
+    """
+
+    marketplace: bool
+    app_id: int
+    slug: Callable[[], str | None]
+    slash_words: frozenset[str]
+
+
 def router_for(*, marketplace: bool) -> Router:
     """The handlers to use. Without a Marketplace, a purchase has nobody who could confirm it."""
     return router if marketplace else installation.router
 
 
-def route(event: str, action: str | None, body: JsonText, *, marketplace: bool) -> Routed | None:
+def route(event: str, action: str | None, body: JsonText, *, rules: RoutingRules) -> Routed | None:
     """Tell whether a delivery can matter, and its partition; None for what needn't be recorded.
 
     An action that no handler has is recorded all the same if the event is one of ours: it will be shown as ignored. An
@@ -40,11 +58,11 @@ def route(event: str, action: str | None, body: JsonText, *, marketplace: bool) 
         event: The event's name, from the header.
         action: The payload's `action`; None if it has none.
         body: The payload as JSON text.
-        marketplace: Whether there is a Marketplace to ask, which GitHub Enterprise Server has not.
+        rules: What decides beside the delivery.
     """
     if action is None:
         return None
-    if event == "marketplace_purchase" and marketplace:
+    if event == "marketplace_purchase" and rules.marketplace:
         account = MarketplacePurchase.parse(body).account
         return Routed(partition=UNKNOWN_PARTITION if account is None else f"github:{account.id}")
     if event in INSTALLATION_EVENTS:

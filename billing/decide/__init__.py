@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import assert_never
 
 from billing.commands import (
+    Answer,
     Command,
     FollowInstallation,
     FollowMarketplace,
@@ -12,10 +13,12 @@ from billing.commands import (
     Ignored,
     RenameAccount,
     RevokeCredits,
+    ShowFigures,
     SpendCredits,
 )
+from billing.decide.comments import answer_comment
 from billing.decide.credits import move_credits
-from billing.decide.customers import rename_account
+from billing.decide.customers import rename_account, show_figures
 from billing.decide.decision import Decision, Facts
 from billing.decide.installations import follow_installation
 from billing.decide.marketplace import follow_marketplace
@@ -40,6 +43,10 @@ def decide(state: CustomerState | None, command: Command, now: datetime, plans: 
             return follow_installation(state, command, now, plans, facts)
         case RenameAccount():
             return rename_account(state, command)
+        case Answer():
+            return answer_comment(command)
+        case ShowFigures():
+            return show_figures(state, command)
         case Ignore():
             return Decision(outcome=Ignored(reason=command.reason))
         case GrantCredits() | RevokeCredits() | SpendCredits():

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
-from billing.commands import Applied, GitHubAccount, Ignored, RenameAccount
+from billing.commands import Applied, GitHubAccount, Ignored, Refused, RenameAccount, ShowFigures
 from billing.decide.decision import Decision, Facts
+from billing.errors import UnknownCustomerError
 from billing.ledger.chain import FIRST_HEAD
 from billing.state import CreditAccount, Customer, CustomerState, Subscription
 from billing.values import DEFAULT_UNIT, EPOCH, NEVER
@@ -54,6 +55,14 @@ def rename_account(state: CustomerState | None, command: RenameAccount) -> Decis
     return Decision(
         state=introduced(state, command.account), outcome=Applied(customer_id=state.customer.id, entries=())
     )
+
+
+def show_figures(state: CustomerState | None, command: ShowFigures) -> Decision:
+    """Take note of the account's choice whether figures are shown in public repositories."""
+    if state is None:
+        return Decision(outcome=Refused(error=UnknownCustomerError(str(command.customer_id))))
+    customer = replace(state.customer, shows_figures=command.shown)
+    return Decision(state=replace(state, customer=customer), outcome=Applied(customer_id=customer.id, entries=()))
 
 
 def _provisioned(account: GitHubAccount, *, source: str, now: datetime, facts: Facts) -> CustomerState:

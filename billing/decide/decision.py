@@ -6,7 +6,7 @@ from typing import Final
 
 from billing.commands import Cause, Outcome, Postponed
 from billing.ledger.entries import Entry
-from billing.records import Alarm, Loss, NoteRow, Recovery, Remembered, SignupSlot
+from billing.records import Alarm, Loss, NoteRow, Recovery, Remembered, Reply, SignupSlot
 from billing.state import CustomerState
 from billing.values import AccountId, CustomerId
 
@@ -53,6 +53,7 @@ class Decision:
     signup_slots: tuple[SignupSlot, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     recoveries: tuple[Recovery, ...] = ()
+    replies: tuple[Reply, ...] = ()
 
 
 def overtaken(now: datetime) -> Decision:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from billing.commands import Applied, GrantCredits, Note, Outcome, Refused, RevokeCredits
+from billing.commands import Answered, Applied, GrantCredits, Note, Outcome, Refused, RevokeCredits
 from billing.ledger.balance import available
 from billing.standing import effective_plan
 from billing.state import CustomerState
@@ -167,5 +167,7 @@ def _applied(outcome: Outcome) -> Applied:
             return outcome
         case Refused():
             raise outcome.error
+        case Answered():
+            raise AssertionError("only comments are answered")
         case _:
             raise CommandError(f"Nothing was done: {outcome.reason}.", "Try again in a minute.")

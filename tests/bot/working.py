@@ -79,7 +79,7 @@ class Plant:
         billing = BillingService(self.database.store, self.clock, self.plans)
         return Worker(
             inbox=self.database.inbox,
-            context=Context(github=AnsweringGitHub(), billing=billing),
+            context=Context(github=AnsweringGitHub(), billing=billing, slash_words=frozenset({"credits"})),
             router=self.handlers.router(),
             clock=self.clock,
             chance=random.Random(0),

@@ -14,10 +14,14 @@ from billing.commands import (
     MarketplaceTruth,
     Outcome,
 )
-from billing.values import DeliveryId, GitHubAccountId, InstallationId
+from billing.errors import CannotActError
+from billing.values import DeliveryId, GitHubAccountId, InstallationId, Permission
 from handlers.context import Context, Event
-from handlers.routing import router
+from handlers.routing import RoutingRules, router
 from tests.handlers.golden import Golden
+
+SLUG = "tallyhook"
+RULES = RoutingRules(marketplace=True, app_id=7001, slug=lambda: SLUG, slash_words=frozenset({"credits"}))
 
 CAUSE = Cause(
     delivery_id=DeliveryId(7),
@@ -35,6 +39,10 @@ class AnsweringGitHub:
 
     purchases: dict[int, MarketplaceTruth] = field(default_factory=dict)
     installations: dict[int, InstallationTruth] = field(default_factory=dict)
+    permissions: dict[tuple[str, str, int, str], Permission] = field(default_factory=dict)
+    """By owner, repository, the user's id and login."""
+    suspended: set[int] = field(default_factory=set)
+    """Installations for which nothing may be done."""
     asked: list[int] = field(default_factory=list)
 
     async def marketplace_account(self, account_id: GitHubAccountId) -> MarketplaceTruth | None:
@@ -44,6 +52,17 @@ class AnsweringGitHub:
     async def installation(self, installation_id: InstallationId) -> InstallationTruth | None:
         self.asked.append(installation_id)
         return self.installations.get(installation_id)
+
+    async def permission(
+        self, installation_id: InstallationId, *, owner: str, repository: str, user_id: GitHubAccountId, login: str
+    ) -> Permission:
+        self.asked.append(installation_id)
+        if installation_id in self.suspended:
+            raise CannotActError("the installation is suspended")
+        return self.permissions.get((owner, repository, user_id, login), Permission.NONE)
+
+    async def app_slug(self) -> str:
+        return SLUG
 
 
 @dataclass
@@ -71,7 +90,9 @@ def event_of(golden: Golden, *, body: bytes | None = None) -> Event:
 async def commands_of(event: Event, github: AnsweringGitHub | None = None) -> list[Command]:
     """Let the event's handler run, and return the commands that came of it."""
     billing = KeepingBilling()
-    await router.dispatch(event, Context(github=github or AnsweringGitHub(), billing=billing))
+    await router.dispatch(
+        event, Context(github=github or AnsweringGitHub(), billing=billing, slash_words=RULES.slash_words)
+    )
     return billing.commands
 
 

@@ -1,6 +1,7 @@
 """Which deliveries are recorded, under which partition, and that one handler at most gets each."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from handlers import routing
 from handlers.routing import INSTALLATION_EVENTS, Routed, route, router
 from tests.handlers.golden import Golden, golden, golden_payloads
-from tests.handlers.surroundings import event_of
+from tests.handlers.surroundings import RULES, event_of
 
 OURS = INSTALLATION_EVENTS | {"marketplace_purchase"}
 
@@ -21,13 +22,13 @@ def test_the_description_has_every_event_that_we_handle() -> None:
 def test_one_handler_at_most_and_exactly_for_what_is_recorded(delivery: Golden) -> None:
     found = router.fetch(event_of(delivery))
     assert len(found) <= 1
-    routed = route(delivery.event, delivery.action, delivery.body, marketplace=True)
+    routed = route(delivery.event, delivery.action, delivery.body, rules=RULES)
     assert (routed is not None) == (delivery.event in OURS) == (len(found) == 1)
 
 
 def partition(delivery: Golden, **changed: Any) -> str | None:
     body = json.dumps({**delivery.payload, **changed}).encode()
-    routed = route(delivery.event, delivery.action, body, marketplace=True)
+    routed = route(delivery.event, delivery.action, body, rules=RULES)
     return None if routed is None else routed.partition
 
 
@@ -64,14 +65,15 @@ def test_an_unknown_action_is_recorded_though_nobody_handles_it() -> None:
 
 def test_without_an_action_nothing_is_recorded() -> None:
     for event in OURS:
-        assert route(event, None, b"{}", marketplace=True) is None
+        assert route(event, None, b"{}", rules=RULES) is None
 
 
 def test_without_a_marketplace_purchases_are_neither_recorded_nor_handled() -> None:
     delivery = golden("marketplace_purchase", "cancelled")
     installed = golden("installation", "created")
-    assert route(delivery.event, delivery.action, delivery.body, marketplace=False) is None
-    assert isinstance(route(installed.event, installed.action, installed.body, marketplace=False), Routed)
+    rules = replace(RULES, marketplace=False)
+    assert route(delivery.event, delivery.action, delivery.body, rules=rules) is None
+    assert isinstance(route(installed.event, installed.action, installed.body, rules=rules), Routed)
     handlers = routing.router_for(marketplace=False)
     assert handlers.fetch(event_of(delivery)) == frozenset()
     assert len(handlers.fetch(event_of(installed))) == 1

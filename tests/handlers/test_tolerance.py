@@ -10,7 +10,7 @@ from handlers.payloads import AccountFields
 from handlers.routing import INSTALLATION_EVENTS, route
 from handlers.tolerant import read, read_all
 from tests.handlers.golden import Golden, golden_payloads
-from tests.handlers.surroundings import commands_of, event_of
+from tests.handlers.surroundings import RULES, commands_of, event_of
 
 OURS = [each for each in golden_payloads() if each.event in INSTALLATION_EVENTS | {"marketplace_purchase"}]
 
@@ -65,7 +65,7 @@ async def test_any_payload_ends_in_exactly_one_command(case: tuple[Golden, bytes
     delivery, body = case
     commands = await commands_of(event_of(delivery, body=body))
     assert len(commands) == 1
-    routed = route(delivery.event, delivery.action, body, marketplace=True)
+    routed = route(delivery.event, delivery.action, body, rules=RULES)
     assert routed is not None
     assert routed.partition.startswith("github:")
 
