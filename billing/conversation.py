@@ -1,0 +1,198 @@
+"""What an answer in a comment may tell and where it goes. Data and decisions; others word it and send it.
+
+In a public repository figures are shown to everybody in the world, so they are kept back unless the account has chosen
+otherwise (docs/decisions/0021-figures-stay-private.md). A thread holds one answer of ours at most, which is edited while
+people can still see it and moved to the thread's end once they can't (docs/decisions/0022-one-answer-a-thread.md).
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from billing.ledger.balance import available, is_due
+from billing.plans import Plan, PlanCatalog
+from billing.standing import effective_plan, is_living
+from billing.state import CustomerState, Subscription
+from billing.values import NEVER, CommentId, Credits, SubscriptionState
+
+EDITED_WITHIN: Final = timedelta(minutes=1)
+"""A command within this time of our last answer is answered by editing that one, however long the thread has grown."""
+
+
+class Level(enum.StrEnum):
+    """How the credits stand, in a word that tells no figures."""
+
+    ENOUGH = "enough"
+    LOW = "low"
+    USED_UP = "used up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiring:
+    """Credits that go away at `at` if they aren't used before."""
+
+    credits: Credits
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange:
+    """A change that GitHub has scheduled: to the plan with this name, or the plan's end if there is none ("").
+
+    `at` is None where GitHub names no day.
+    """
+
+    plan: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceNow:
+    """What can be told of a customer's plan and credits at this moment.
+
+    Attributes:
+        plan: the effective plan's name.
+        available: what can be spent.
+        level: the same without figures.
+        expiring: what expires next; None if nothing ever does.
+        monthly: what the plan gives a month, of all units together; none on a plan that gives nothing a month.
+        renews_at: when the next month's credits are due; None if none will come. A moment that has passed means that
+            GitHub doesn't show yet that the month was paid for.
+        change: what GitHub has scheduled.
+        is_on_free_trial: the plan is on GitHub's free trial; its monthly credits come with the first paid month.
+        is_unconfirmed: GitHub doesn't show the plan at the moment, so that no new credits come.
+        has_unknown_plan: GitHub shows a plan that the catalogue doesn't know: what is told here is without it.
+    """
+
+    plan: str
+    available: Credits
+    level: Level
+    expiring: Expiring | None
+    monthly: Credits
+    renews_at: datetime | None
+    change: PlanChange | None
+    is_on_free_trial: bool
+    is_unconfirmed: bool
+    has_unknown_plan: bool
+
+
+def balance_now(state: CustomerState, plans: PlanCatalog, now: datetime) -> BalanceNow:
+    """Look at what the customer has, without booking anything."""
+    now = max(now, state.account.booked_at)
+    plan, left = effective_plan(state, plans), available(state, now)
+    subscription = next((each for each in state.subscriptions if is_living(each) and each.plan == plan.id), None)
+    monthly = Credits(0 if subscription is None else plan.included_credits * subscription.unit_count)
+    return BalanceNow(
+        plan=plan.name,
+        available=left,
+        level=_level(left, plan),
+        expiring=_expiring(state, now),
+        monthly=monthly,
+        renews_at=None if subscription is None or not monthly else _renewal(subscription),
+        change=None if subscription is None else _scheduled(subscription, plans),
+        is_on_free_trial=subscription is not None and subscription.state is SubscriptionState.TRIALING,
+        is_unconfirmed=subscription is not None and subscription.state is SubscriptionState.UNCONFIRMED,
+        has_unknown_plan=any(each.unmapped_plan_id for each in state.subscriptions),
+    )
+
+
+def may_show_figures(state: CustomerState | None, *, is_private: bool) -> bool:
+    """Whether an answer in the repository may tell figures: a private one's readers may, all the world must be let."""
+    return is_private or (state is not None and state.customer.shows_figures)
+
+
+def _level(left: Credits, plan: Plan) -> Level:
+    """Low is what the plan's catalogue tells customers of: the highest of its `low_balance`, and below."""
+    if not left:
+        return Level.USED_UP
+    return Level.LOW if left.count <= max(plan.low_balance, default=0) else Level.ENOUGH
+
+
+def _expiring(state: CustomerState, now: datetime) -> Expiring | None:
+    """All that expires at the next moment at which anything does."""
+    mortal = [each for each in state.grants if each.remaining and not is_due(each, now) and each.expires_at != NEVER]
+    at = min((each.expires_at for each in mortal), default=None)
+    if at is None:
+        return None
+    return Expiring(credits=Credits(sum(each.remaining for each in mortal if each.expires_at == at)), at=at)
+
+
+def _renewal(subscription: Subscription) -> datetime | None:
+    """When the running period ends, if another one follows by what is known today."""
+    period, ends_at = subscription.period, subscription.pending_effective_at
+    if period is None or subscription.state is not SubscriptionState.ACTIVE:
+        return None
+    is_last = subscription.cancel_at_period_end and (ends_at is None or ends_at <= period.ends_at)
+    return None if is_last else period.ends_at
+
+
+def _scheduled(subscription: Subscription, plans: PlanCatalog) -> PlanChange | None:
+    """The scheduled change, with the catalogue's name for the plan where it has one."""
+    if subscription.cancel_at_period_end:
+        return PlanChange(plan="", at=subscription.pending_effective_at)
+    if not subscription.pending_plan:
+        return None
+    plan = plans.find(subscription.pending_plan)
+    name = subscription.pending_plan if plan is None else plan.name
+    return PlanChange(plan=name, at=subscription.pending_effective_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAnswer:
+    """One of our answers as it stands in a thread.
+
+    Attributes:
+        answers_to: the comment that it answered last, by its hidden marker.
+        changed_at: when it was posted or last edited.
+        is_among_last_ten: of the thread's comments.
+    """
+
+    comment_id: CommentId
+    answers_to: CommentId
+    changed_at: datetime
+    is_among_last_ten: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingToSay:
+    """The comment, or a later one, has its answer already. `outdated` are older answers of ours, to be deleted."""
+
+    outdated: tuple[CommentId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """The answer goes into this comment of ours. `outdated` are the others, to be deleted."""
+
+    comment_id: CommentId
+    outdated: tuple[CommentId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostAnew:
+    """The answer becomes a new comment; `outdated` are those before it, to be deleted once it stands."""
+
+    outdated: tuple[CommentId, ...] = ()
+
+
+Placement = NothingToSay | Edit | PostAnew
+"""Where the answer to a comment goes."""
+
+
+def place(own: Sequence[OwnAnswer], question_comment_id: CommentId, now: datetime) -> Placement:
+    """Say where the answer goes, by what stands in the thread; asking again after it was given changes nothing.
+
+    GitHub's comment ids ascend. An answer shows the balance of its moment, so that the answer to a later comment is the
+    newer one and needs no older text over it.
+    """
+    last = max(own, key=lambda each: (each.answers_to, each.comment_id), default=None)
+    if last is None:
+        return PostAnew()
+    others = tuple(sorted(each.comment_id for each in own if each.comment_id != last.comment_id))
+    if last.answers_to >= question_comment_id:
+        return NothingToSay(outdated=others)
+    if last.is_among_last_ten or now - last.changed_at <= EDITED_WITHIN:
+        return Edit(comment_id=last.comment_id, outdated=others)
+    return PostAnew(outdated=tuple(sorted((*others, last.comment_id))))
