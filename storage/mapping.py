@@ -53,6 +53,7 @@ def to_customer(row: Row[Any]) -> Customer:
         created_at=from_milliseconds(row.created_at),
         signup_at=optional_moment(row.signup_at),
         signup_withheld=row.signup_withheld,
+        shows_figures=row.shows_figures,
     )
 
 
@@ -66,6 +67,7 @@ def customer_values(customer: Customer) -> Values:
         "created_at": to_milliseconds(customer.created_at),
         "signup_at": optional_milliseconds(customer.signup_at),
         "signup_withheld": customer.signup_withheld,
+        "shows_figures": customer.shows_figures,
     }
 
 

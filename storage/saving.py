@@ -58,6 +58,7 @@ UPDATE_CUSTOMERS = register(
         github_type=bindparam("type"),
         signup_at=bindparam("signed_up_at"),
         signup_withheld=bindparam("withheld"),
+        shows_figures=bindparam("shown"),
     ),
 )
 INSERT_ACCOUNTS = register("saving.insert_accounts", insert(credit_accounts))
@@ -173,6 +174,7 @@ def _save_customers(transaction: Transaction, pairs: Sequence[Pair]) -> None:
                 "type": customer.github_type,
                 "signed_up_at": optional_milliseconds(customer.signup_at),
                 "withheld": customer.signup_withheld,
+                "shown": customer.shows_figures,
             }
             for customer in changed
         ],

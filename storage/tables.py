@@ -54,6 +54,7 @@ customers = Table(
     number("created_at", default=None),
     number("signup_at"),
     Column("signup_withheld", Boolean, nullable=False, server_default=text("false")),
+    Column("shows_figures", Boolean, nullable=False, server_default=text("false")),
 )
 Index("customers_github_login_idx", func.lower(customers.c.github_login))
 
@@ -355,6 +356,27 @@ alarms = Table(
     number("acked_at"),
     words("acked_by"),
     number("recovered_at"),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    number("at", default=None),
+    Index("paces_at_idx", "at"),
+    sqlite_with_rowid=False,
+)
+
+pace_bookings = Table(
+    "pace_bookings",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("holder", BigInteger, primary_key=True, autoincrement=False),
+    number("at", default=None),
+    Index("pace_bookings_subject_idx", "subject", "at"),
+    Index("pace_bookings_at_idx", "at"),
+    sqlite_with_rowid=False,
 )
 
 pings = Table("pings", metadata, Column("route", Text, primary_key=True), number("at"), number("last_event_at"))

@@ -69,7 +69,7 @@ def test_a_failure_is_told_in_two_lines_and_a_settings_in_one(tmp_path: Path) ->
     malformed = invoke("customers", "list", settings={"DATABASE_URL": "mysql://somewhere"})
 
     assert unknown.stderr == (
-        "error: The database has no tables yet, this version needs revision 0001.\n       Run `tallyhook migrate`.\n"
+        "error: The database has no tables yet, this version needs revision 0002.\n       Run `tallyhook migrate`.\n"
     )
     assert malformed.stderr.startswith("error: DATABASE_URL must begin with")
     assert malformed.stderr.count("\n") == 1
