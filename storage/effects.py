@@ -46,7 +46,12 @@ class NewEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedEffect:
-    """An effect in a worker's hands. What becomes of it is only taken from whoever claimed it last."""
+    """An effect in a worker's hands. What becomes of it is only taken from whoever claimed it last.
+
+    Attributes:
+        attempts: how often it was tried, this time included, but for the times that it was only deferred.
+        lease_number: how often it was claimed, this time included: over 1, something of it may have been sent before.
+    """
 
     id: int
     topic: str
@@ -138,6 +143,13 @@ FINISH = register(
 PUT_OFF = register(
     "effects.put_off",
     update(effects).where(_is_held).values(run_at=bindparam("until"), error=bindparam("reason"), lease_until=0),
+)
+DEFER = register(
+    "effects.defer",
+    update(effects)
+    .where(_is_held)
+    # Claiming counted it; it was put off before it was tried.
+    .values(run_at=bindparam("until"), attempts=effects.c.attempts - 1, lease_until=0),
 )
 PUT_OFF_FOLLOWERS = register(
     "effects.put_off_followers",

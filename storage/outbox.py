@@ -1,10 +1,10 @@
 """The outbox: effects claimed, sent, and ended or put off, in order for each key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Executable, Row
 
 from billing.errors import LeaseLostError
 from billing.ports import Clock
@@ -12,6 +12,7 @@ from billing.values import from_milliseconds, to_milliseconds
 from storage.dead_letters import effect_died, recover_effects
 from storage.effects import (
     CLAIM,
+    DEFER,
     FINISH,
     LIST,
     LIST_FINISHED,
@@ -96,20 +97,17 @@ class Outbox:
             LeaseLostError: Another worker has it.
         """
         until = to_milliseconds(run_at)
+        parameters = {"effect_id": effect.id, "number": effect.lease_number, "until": until, "reason": error}
+        await self._writer.run(lambda transaction: _put_off(transaction, effect, PUT_OFF, parameters))
 
-        def work(transaction: Transaction) -> None:
-            parameters = {
-                "effect_id": effect.id,
-                "number": effect.lease_number,
-                "until": until,
-                "reason": error,
-            }
-            if not transaction.execute(PUT_OFF, parameters).rowcount:
-                raise LeaseLostError(f"effect:{effect.id}")
-            # They can't go before it, and due ones that can't go would be looked at again and again.
-            transaction.execute(PUT_OFF_FOLLOWERS, {"order_key": effect.key, "until": until})
+    async def defer(self, effect: ClaimedEffect, run_at: datetime) -> None:
+        """Put the effect off because its turn hasn't come, and with it those of its key. That is no attempt.
 
-        await self._writer.run(work)
+        Raises:
+            LeaseLostError: Another worker has it.
+        """
+        parameters = {"effect_id": effect.id, "number": effect.lease_number, "until": to_milliseconds(run_at)}
+        await self._writer.run(lambda transaction: _put_off(transaction, effect, DEFER, parameters))
 
     async def bury(self, effect: ClaimedEffect, error: str) -> None:
         """Give the effect up, which lets the next of its key go, and raise the alarm, in one commit.
@@ -185,3 +183,12 @@ class Outbox:
 
     def _now(self) -> int:
         return to_milliseconds(self._clock.now())
+
+
+def _put_off(
+    transaction: Transaction, effect: ClaimedEffect, statement: Executable, parameters: Mapping[str, Any]
+) -> None:
+    if not transaction.execute(statement, parameters).rowcount:
+        raise LeaseLostError(f"effect:{effect.id}")
+    # They can't go before it, and due ones that can't go would be looked at again and again.
+    transaction.execute(PUT_OFF_FOLLOWERS, {"order_key": effect.key, "until": parameters["until"]})

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Integer, Row, Text, bindparam, func, literal_
 from billing.commands import Note
 from billing.ledger.entries import Entry
 from billing.state import CreditAccount, CustomerState, Grant
-from billing.values import AccountId, CustomerId
+from billing.values import AccountId, CustomerId, GitHubAccountId
 from storage.errors import AmbiguousReferenceError
 from storage.loading import CUSTOMERS, rows_of, states_of
 from storage.mapping import to_account, to_entry, to_grant, to_note
@@ -38,6 +38,9 @@ CUSTOMERS_AFTER = register(
 )
 BY_GITHUB_ID = register(
     "reads.by_github_id", select(customers.c.id).where(customers.c.github_account_id == bindparam("account_id"))
+)
+BY_GITHUB_ACCOUNT = register(
+    "reads.by_github_account", select(customers).where(customers.c.github_account_id == bindparam("account_id"))
 )
 BY_LOGIN = register(
     "reads.by_login",
@@ -147,6 +150,16 @@ class Reads:
 
         def read(connection: Connection) -> CustomerState | None:
             states = states_of(connection, rows_of(connection, CUSTOMERS, [customer_id]))
+            return states[0] if states else None
+
+        return await self._reader.run(read)
+
+    async def by_github_account(self, account_id: GitHubAccountId) -> CustomerState | None:
+        """The customer of this GitHub account, whose credits may hold some that are due to expire."""
+
+        def read(connection: Connection) -> CustomerState | None:
+            rows = connection.execute(BY_GITHUB_ACCOUNT, {"account_id": account_id}).all()
+            states = states_of(connection, rows)
             return states[0] if states else None
 
         return await self._reader.run(read)

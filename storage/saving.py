@@ -7,10 +7,11 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billing.ports import Changes, DeliveryEnd, SignupSlot
 from billing.state import CreditAccount, CustomerState
-from billing.values import GitHubAccountId, to_milliseconds
+from billing.values import GitHubAccountId, from_milliseconds, to_milliseconds
 from storage.alarms import raise_alarms, recover
 from storage.columns import optional_milliseconds
 from storage.deliveries import DeliveryState
+from storage.effects import enqueue
 from storage.errors import LostUpdateError
 from storage.loading import rows_of
 from storage.mapping import (
@@ -27,6 +28,7 @@ from storage.mapping import (
     slot_values,
     subscription_values,
 )
+from storage.replies import effect_of
 from storage.statements import listed, register
 from storage.tables import (
     RECEIVED,
@@ -152,6 +154,7 @@ def save(transaction: Transaction, changes: Changes, taken_slots: Collection[Slo
     _save_slots(transaction, changes.signup_slots, taken_slots)
     recover(transaction, changes.recoveries, now)
     raise_alarms(transaction, changes.alarms, now)
+    enqueue(transaction, [effect_of(reply, from_milliseconds(now)) for reply in changes.replies], now)
     _save_deliveries(transaction, changes.deliveries, now)
 
 
