@@ -7,6 +7,7 @@ A stand-in with `observers=[contract.see_exchange]` and `event_observers=[contra
 import functools
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,11 @@ DATA = Path(__file__).parent / "data"
 DESCRIBED_VERSION = "2022-11-28"
 """The API version that the description is of."""
 
-GENERAL_REFUSALS = frozenset({400, 401, 403, 404, 409, 422, 429, *range(500, 600)})
+GENERAL_REFUSALS = frozenset({301, 307, 400, 401, 403, 404, 409, 410, 422, 429, *range(500, 600)})
 """Statuses that GitHub answers anywhere, though its description doesn't list them with each operation."""
+
+COMMENT_REACTIONS = "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions"
+_BY_ID = re.compile(r"/repositories/\d+")
 
 
 class ContractError(AssertionError):
@@ -42,6 +46,12 @@ def _load(name: str) -> dict[str, Any]:
         # The list alone asks of an account to be user and enterprise at once; the single installation has it right.
         listed = loaded["paths"]["/app/installations"]["get"]["responses"]["200"]["content"]["application/json"]
         listed["schema"]["items"] = {"$ref": "#/components/schemas/installation"}
+        # The cut left this operation out (GitHub documentation, "Delete an issue comment reaction").
+        parameters = loaded["paths"][COMMENT_REACTIONS]["post"]["parameters"]
+        reaction = {"in": "path", "name": "reaction_id", "required": True, "schema": {"type": "integer"}}
+        loaded["paths"][COMMENT_REACTIONS + "/{reaction_id}"] = {
+            "delete": {"parameters": [*parameters, reaction], "responses": {"204": {}}}
+        }
     return loaded
 
 
@@ -58,7 +68,8 @@ class _Request:
 
     def __init__(self, *, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> None:
         self.method = method.lower()
-        self.path = path
+        # What has moved, and the further pages of lists, are at an address by id, which the description leaves out.
+        self.path = _BY_ID.sub("/repos/owner/name", path, count=1) if path.startswith("/repositories/") else path
         self.body = body or None
         self.content_type = headers.get("content-type", headers.get("Content-Type", "application/json")).lower()
         self.parameters = RequestParameters(
@@ -95,10 +106,10 @@ def _messages(errors: Iterator[Exception]) -> list[str]:
     return found
 
 
-def _undeclared_parameters(exchange: Exchange) -> list[str]:
-    """Return the query's parameters that the operation doesn't have; GitHub would ignore them without a word."""
+def _operation(request: _Request) -> dict[str, Any]:
+    """Return the described operation that a request asks for; an empty one if there is none."""
     document = _load("github-rest")
-    wanted = exchange.path.strip("/").split("/")
+    wanted = request.path.strip("/").split("/")
     # Of several templates that fit, the one with the fewest placeholders is meant.
     fitting = [
         (template.count("{"), operations)
@@ -106,11 +117,16 @@ def _undeclared_parameters(exchange: Exchange) -> list[str]:
         if len(parts := template.strip("/").split("/")) == len(wanted)
         and all(part.startswith("{") or part == given for part, given in zip(parts, wanted, strict=True))
     ]
-    if not fitting:
-        return []
-    operation = min(fitting, key=lambda found: found[0])[1].get(exchange.method.lower(), {})
+    operations: dict[str, Any] = min(fitting, key=lambda found: found[0])[1] if fitting else {}
+    operation: dict[str, Any] = operations.get(request.method, {})
+    return operation
+
+
+def _undeclared_parameters(request: _Request, exchange: Exchange) -> list[str]:
+    """Return the query's parameters that the operation doesn't have; GitHub would ignore them without a word."""
+    document = _load("github-rest")
     declared = set()
-    for parameter in operation.get("parameters", []):
+    for parameter in _operation(request).get("parameters", []):
         resolved = (
             document["components"]["parameters"][parameter["$ref"].rpartition("/")[2]]
             if "$ref" in parameter
@@ -124,6 +140,22 @@ def _undeclared_parameters(exchange: Exchange) -> list[str]:
     ]
 
 
+def _undeclared_fields(request: _Request) -> list[str]:
+    """Return the body's fields that the operation doesn't have; GitHub would ignore them without a word."""
+    if not request.body:
+        return []
+    content = _operation(request).get("requestBody", {}).get("content", {})
+    declared = content.get("application/json", {}).get("schema", {}).get("properties")
+    try:
+        sent = json.loads(request.body)
+    except ValueError:
+        # What is no JSON is found by the description itself.
+        return []
+    if declared is None or not isinstance(sent, dict):
+        return []
+    return [f"field {name!r} is none of this operation's" for name in sent if name not in declared]
+
+
 def _request_violations(exchange: Exchange) -> list[str]:
     """Return what is wrong with a request, the manners included that every request owes."""
     request = _Request(
@@ -135,7 +167,7 @@ def _request_violations(exchange: Exchange) -> list[str]:
         for name in ("x-github-api-version", "user-agent", "accept")
         if not exchange.headers.get(name)
     ]
-    return found + _undeclared_parameters(exchange)
+    return found + _undeclared_parameters(request, exchange) + _undeclared_fields(request)
 
 
 def _response_violations(exchange: Exchange) -> list[str]:

@@ -65,7 +65,8 @@ class InstallationActors:
         Args:
             account: On whom.
             sender: Who clicks.
-            repositories: Names of the chosen repositories; all of them if absent, which is one called `project`.
+            repositories: Names of the chosen repositories, made where there is none; all of them if absent, one called
+                `project` being made for an account without any.
             requester: A member who had asked for it.
 
         Raises:
@@ -84,8 +85,10 @@ class InstallationActors:
             permissions=dict(self.state.app.permissions),
             events=list(self.state.app.events),
             repository_selection="all" if repositories is None else "selected",
-            repositories=self._new_repositories(["project"] if repositories is None else repositories, private=False),
+            selected=[] if repositories is None else self._repositories_named(target, repositories),
         )
+        if repositories is None and not target.repositories:
+            self.state.add_repository(target, "project")
         self.state.add_installation(installed)
         self._tell_installation(
             installed, "created", sender, requester=None if requester is None else self.state.account(requester)
@@ -139,24 +142,33 @@ class InstallationActors:
         private: bool = False,
         sender: AccountReference | None = None,
     ) -> list[Repository]:
-        """Let the installation see further repositories."""
+        """Let the installation see further repositories; those that don't exist are made.
+
+        Raises:
+            ActionError: It sees one of them already, or the App isn't installed there.
+        """
         self.catch_up()
         installed = self.installation(account)
-        added = self._new_repositories(names, private=private)
-        installed.repositories.extend(added)
+        seen = {known.name for known in installed.repositories}
+        if seen.intersection(names):
+            raise ActionError("the installation sees some of these repositories already")
+        added = self._repositories_named(installed.account, names, private=private)
+        if installed.repository_selection == "selected":
+            installed.selected.extend(added)
         self._tell_repositories(installed, sender, added=added)
         return added
 
     def remove_repositories(
         self, account: AccountReference, names: Sequence[str], *, sender: AccountReference | None = None
     ) -> list[Repository]:
-        """Take repositories out of the installation's sight."""
+        """Take repositories out of the installation's sight, which sees selected ones only from then on."""
         self.catch_up()
         installed = self.installation(account)
         removed = [known for known in installed.repositories if known.name in names]
         if len(removed) != len(names):
             raise ActionError("the installation doesn't see all of these repositories")
-        installed.repositories = [known for known in installed.repositories if known not in removed]
+        installed.selected = [known for known in installed.repositories if known not in removed]
+        installed.repository_selection = "selected"
         self._tell_repositories(installed, sender, removed=removed)
         return removed
 
@@ -178,9 +190,12 @@ class InstallationActors:
         """Return who acts."""
         return self.state.human(account) if sender is None else self.state.account(sender)
 
-    def _new_repositories(self, names: Sequence[str], *, private: bool) -> list[Repository]:
-        """Return repositories of these names, with ids of their own."""
-        return [Repository(id=self.state.next_id("repository"), name=name, private=private) for name in names]
+    def _repositories_named(self, owner: Account, names: Sequence[str], *, private: bool = False) -> list[Repository]:
+        """Return an account's repositories of these names, those made anew that don't exist yet."""
+        return [
+            self.state.hosting.find(owner.login, name) or self.state.add_repository(owner, name, private=private)
+            for name in names
+        ]
 
     def _tell_installation(
         self,

@@ -13,6 +13,7 @@ class ApiError(Exception):
         message: GitHub's words.
         headers: Further headers of the answer.
         errors: Details of a `422`.
+        url: Where what was asked for has moved.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class ApiError(Exception):
         headers: Mapping[str, str] | None = None,
         errors: list[dict[str, str]] | None = None,
         documentation_url: str = DOCUMENTATION,
+        url: str | None = None,
     ) -> None:
         """Say what is refused and why."""
         super().__init__(f"{status} {message}")
@@ -31,6 +33,7 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
         self.errors = errors
         self.documentation_url = documentation_url
+        self.url = url
 
     def body(self) -> dict[str, object]:
         """Return the answer's JSON."""
@@ -41,6 +44,8 @@ class ApiError(Exception):
         }
         if self.errors is not None:
             body["errors"] = self.errors
+        if self.url is not None:
+            body["url"] = self.url
         return body
 
 

@@ -1,4 +1,4 @@
-"""What the stand-in for GitHub keeps: accounts, installations, plans, purchases, hooks and their deliveries.
+"""What the stand-in for GitHub keeps: accounts, repositories, installations, plans, purchases, hooks and deliveries.
 
 These are mutable on purpose: they are the state of a pretended remote system, and actors change them in place.
 """
@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-AccountType = Literal["User", "Organization"]
+AccountType = Literal["User", "Organization", "Bot"]
 BillingCycle = Literal["monthly", "yearly"]
 PriceModel = Literal["FREE", "FLAT_RATE", "PER_UNIT"]
 HookName = Literal["app", "marketplace"]
+Role = Literal["admin", "maintain", "write", "triage", "read", "none"]
+ReactionContent = Literal["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Account:
-    """A user or an organization.
+    """A user, an organization, or the bot that an App acts as.
 
     Attributes:
         id: Never changes and is never given to another account.
@@ -24,6 +26,7 @@ class Account:
         email: The profile's address, or an organization's billing address.
         billing_day: The day of the month on which GitHub charges this account, 1 to 31.
         trials_used: Whether the one free trial of this listing is spent.
+        repositories: What it owns, oldest first.
     """
 
     id: int
@@ -34,31 +37,124 @@ class Account:
     created_at: datetime
     owner_id: int | None = None
     trials_used: bool = False
+    repositories: list["Repository"] = field(default_factory=list)
 
     @property
     def node_id(self) -> str:
         """The opaque id that GraphQL uses."""
-        prefix = "04:User" if self.type == "User" else "012:Organization"
+        prefix = {"User": "04:User", "Organization": "012:Organization", "Bot": "03:Bot"}[self.type]
         return base64.b64encode(f"{prefix}{self.id}".encode()).decode()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Repository:
-    """A repository that an installation can see."""
+    """A repository of an account, with its issues and pull requests.
+
+    Attributes:
+        name: Changes by a rename; the former address leads here until another repository takes it.
+        roles: By account id; the owner is an admin without being listed, and everybody reads a public one.
+        threads: Issues and pull requests by number, which they share.
+    """
 
     id: int
     name: str
     private: bool
+    owner: Account
+    created_at: datetime
+    roles: dict[int, Role] = field(default_factory=dict)
+    threads: dict[int, "Thread"] = field(default_factory=dict)
+    archived: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """Owner and name, as in its address."""
+        return f"{self.owner.login}/{self.name}"
 
     @property
     def node_id(self) -> str:
         """The opaque id that GraphQL uses."""
         return base64.b64encode(f"010:Repository{self.id}".encode()).decode()
 
+    def role_of(self, account: Account) -> Role:
+        """Return what somebody may do here, the owner's and everybody's right included."""
+        if account.id in {self.owner.id, self.owner.owner_id}:
+            return "admin"
+        return self.roles.get(account.id, "none" if self.private else "read")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Reaction:
+    """A small picture under a comment; an account leaves each at most once."""
+
+    id: int
+    author: Account
+    content: ReactionContent
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Comment:
+    """A comment of an issue or pull request.
+
+    Attributes:
+        via_app: Whether our App wrote it, for itself or for a person.
+    """
+
+    id: int
+    thread: "Thread"
+    author: Account
+    body: str
+    created_at: datetime
+    updated_at: datetime
+    via_app: bool = False
+    reactions: list[Reaction] = field(default_factory=list)
+
+    @property
+    def node_id(self) -> str:
+        """The opaque id that GraphQL uses."""
+        return base64.b64encode(f"012:IssueComment{self.id}".encode()).decode()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Thread:
+    """An issue or a pull request with its comments, oldest first.
+
+    Attributes:
+        deleted_at: When it was deleted; its number is never given again.
+    """
+
+    id: int
+    repository: Repository
+    number: int
+    title: str
+    body: str
+    author: Account
+    is_pull_request: bool
+    created_at: datetime
+    updated_at: datetime
+    locked: bool = False
+    deleted_at: datetime | None = None
+    comments: list[Comment] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """How one refers to it from elsewhere: owner, repository and number."""
+        return f"{self.repository.full_name}#{self.number}"
+
+    @property
+    def node_id(self) -> str:
+        """The opaque id that GraphQL uses."""
+        kind = "011:PullRequest" if self.is_pull_request else "05:Issue"
+        return base64.b64encode(f"{kind}{self.id}".encode()).decode()
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Installation:
-    """The App on an account. A deleted one is kept, so that its id is never used again."""
+    """The App on an account. A deleted one is kept, so that its id is never used again.
+
+    Attributes:
+        selected: The chosen repositories; empty while it sees all.
+    """
 
     id: int
     account: Account
@@ -67,10 +163,15 @@ class Installation:
     permissions: dict[str, str]
     events: list[str]
     repository_selection: Literal["all", "selected"] = "all"
-    repositories: list[Repository] = field(default_factory=list)
+    selected: list[Repository] = field(default_factory=list)
     suspended_at: datetime | None = None
     suspended_by: Account | None = None
     deleted_at: datetime | None = None
+
+    @property
+    def repositories(self) -> list[Repository]:
+        """The repositories that it sees, oldest first."""
+        return list(self.account.repositories if self.repository_selection == "all" else self.selected)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -19,14 +19,14 @@ def webhook_time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
-def repository_items(owner: Account, repositories: Sequence[Repository]) -> list[Json]:
+def repository_items(repositories: Sequence[Repository]) -> list[Json]:
     """Return repositories in the short form of installation events."""
     return [
         {
             "id": known.id,
             "node_id": known.node_id,
             "name": known.name,
-            "full_name": f"{owner.login}/{known.name}",
+            "full_name": known.full_name,
             "private": known.private,
         }
         for known in repositories
@@ -45,7 +45,7 @@ def installation_event(
     return {
         "action": action,
         "installation": shapes.installation(state, installed),
-        "repositories": repository_items(installed.account, installed.repositories),
+        "repositories": repository_items(installed.repositories),
         "requester": None if requester is None else shapes.simple_user(state, requester),
         "sender": shapes.simple_user(state, sender),
     }
@@ -64,8 +64,8 @@ def installation_repositories_event(
         "action": "added" if added else "removed",
         "installation": shapes.installation(state, installed),
         "repository_selection": installed.repository_selection,
-        "repositories_added": repository_items(installed.account, added),
-        "repositories_removed": repository_items(installed.account, removed),
+        "repositories_added": repository_items(added),
+        "repositories_removed": repository_items(removed),
         "requester": None,
         "sender": shapes.simple_user(state, sender),
     }

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox.github import shapes
+from sandbox.github import shapes, shapes_repository
 from sandbox.github.actors import InstallationActors
 from sandbox.github.errors import ApiError, not_found
 from sandbox.github.keys import InstallationToken, check_app_token
@@ -188,7 +188,7 @@ class AppRoutes:
         token = self._state.tokens.mint(
             self._state.app, installed, now=self._state.clock.now(), permissions=wanted, repository_ids=chosen
         )
-        return web.json_response(shapes.access_token(self._state, token), status=201)
+        return web.json_response(shapes_repository.access_token(self._state, token), status=201)
 
     async def suspend(self, request: web.Request) -> web.Response:
         """Answer `PUT /app/installations/{id}/suspended`."""
@@ -219,7 +219,7 @@ class AppRoutes:
         body = {
             "total_count": len(visible),
             "repository_selection": installed.repository_selection,
-            "repositories": [shapes.repository(self._state, installed.account, known) for known in page],
+            "repositories": [shapes_repository.repository(self._state, known) for known in page],
         }
         return web.json_response(body, headers=headers)
 

@@ -88,7 +88,7 @@ class AccountRoutes:
 
     async def get_by_id(self, request: web.Request) -> web.Response:
         """Answer `GET /user/{account_id}`."""
-        return self._profile(self._state.accounts.get(int(request.match_info["id"])))
+        return self._profile(self._state.find_id(int(request.match_info["id"])))
 
     async def get_limits(self, request: web.Request) -> web.Response:
         """Answer `GET /rate_limit`, which costs nothing; the newer API version dropped the doubled numbers."""

@@ -1,6 +1,7 @@
 """Pages of lists, with the links that lead from one to the next."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -31,6 +32,24 @@ def whole_number(query: Mapping[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit():
         raise ApiError(422, "Validation Failed", errors=[{"resource": "Query", "field": name, "code": "invalid"}])
     return int(text)
+
+
+def since(query: Mapping[str, str]) -> datetime | None:
+    """Return the moment from which on changes are wanted, if the query names one.
+
+    Raises:
+        ApiError: 422; it isn't a time.
+    """
+    text = query.get("since")
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ApiError(
+            422, "Validation Failed", errors=[{"resource": "Query", "field": "since", "code": "invalid"}]
+        ) from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def page_of(

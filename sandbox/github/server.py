@@ -10,8 +10,10 @@ from sandbox.github.control import ControlRoutes
 from sandbox.github.front import FrontPages
 from sandbox.github.manifest import ManifestFlow
 from sandbox.github.rest_app import AppRoutes
+from sandbox.github.rest_comments import CommentRoutes, ReactionRoutes
 from sandbox.github.rest_marketplace import AccountRoutes, MarketplaceRoutes
 from sandbox.github.rest_middleware import LIMITER, Gate, Handler, Limiter
+from sandbox.github.rest_repositories import RepositoryRoutes
 from sandbox.github.world import World
 from sandbox.guard import guard_host
 from sandbox.loopback import require_loopback_host
@@ -88,6 +90,9 @@ def create_github(github: World) -> web.Application:
     AppRoutes(github.state, github).register(api)
     MarketplaceRoutes(github.state).register(api)
     AccountRoutes(github.state).register(api)
+    RepositoryRoutes(github.state).register(api)
+    CommentRoutes(github.state, github).register(api)
+    ReactionRoutes(github.state, github).register(api)
     manifest.register_api(api)
     root = web.Application(middlewares=[guard_host])
     FrontPages(github.state).register(root)

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
-from sandbox.github.keys import InstallationToken
-from sandbox.github.model import Account, Hook, HookDelivery, Installation, PendingChange, Plan, Purchase, Repository
-from sandbox.github.state import GitHubState
+from sandbox.github.model import Account, Hook, HookDelivery, Installation, PendingChange, Plan, Purchase
+from sandbox.github.state import BOT, GitHubState
 
 Json = dict[str, Any]
 
@@ -17,12 +17,13 @@ def rest_time(moment: datetime) -> str:
 
 def account_url(state: GitHubState, account: Account) -> str:
     """Return an account's address at the API."""
-    return f"{state.api_url}/{'users' if account.type == 'User' else 'orgs'}/{account.login}"
+    return f"{state.api_url}/{'orgs' if account.type == 'Organization' else 'users'}/{account.login}"
 
 
 def simple_user(state: GitHubState, account: Account) -> Json:
     """Return the short form of a user or organization that many answers contain."""
-    base = f"{state.api_url}/users/{account.login}"
+    base = f"{state.api_url}/users/{quote(account.login)}"
+    page = f"apps/{account.login.removesuffix(BOT)}" if account.type == "Bot" else account.login
     return {
         "login": account.login,
         "id": account.id,
@@ -30,7 +31,7 @@ def simple_user(state: GitHubState, account: Account) -> Json:
         "avatar_url": f"{state.web_url}/avatars/u/{account.id}?v=4",
         "gravatar_id": "",
         "url": base,
-        "html_url": f"{state.web_url}/{account.login}",
+        "html_url": f"{state.web_url}/{page}",
         "followers_url": f"{base}/followers",
         "following_url": f"{base}/following{{/other_user}}",
         "gists_url": f"{base}/gists{{/gist_id}}",
@@ -154,20 +155,6 @@ def installation(state: GitHubState, installed: Installation) -> Json:
     }
 
 
-def access_token(state: GitHubState, token: InstallationToken) -> Json:
-    """Return a new installation token."""
-    body: Json = {
-        "token": token.token,
-        "expires_at": rest_time(token.expires_at),
-        "permissions": token.permissions,
-        "repository_selection": token.installation.repository_selection if token.repository_ids is None else "selected",
-    }
-    if token.repository_ids is not None:
-        chosen = [known for known in token.installation.repositories if known.id in token.repository_ids]
-        body["repositories"] = [repository(state, token.installation.account, known) for known in chosen]
-    return body
-
-
 def plan(state: GitHubState, offered: Plan) -> Json:
     """Return a plan of the listing."""
     url = f"{state.api_url}/marketplace_listing/plans/{offered.id}"
@@ -231,94 +218,3 @@ def purchase(state: GitHubState, bought: Purchase) -> Json:
     else:
         body["email"] = account.email
     return body
-
-
-_REPOSITORY_LINKS = {
-    "archive_url": "/{archive_format}{/ref}",
-    "assignees_url": "/assignees{/user}",
-    "blobs_url": "/git/blobs{/sha}",
-    "branches_url": "/branches{/branch}",
-    "collaborators_url": "/collaborators{/collaborator}",
-    "comments_url": "/comments{/number}",
-    "commits_url": "/commits{/sha}",
-    "compare_url": "/compare/{base}...{head}",
-    "contents_url": "/contents/{+path}",
-    "contributors_url": "/contributors",
-    "deployments_url": "/deployments",
-    "downloads_url": "/downloads",
-    "events_url": "/events",
-    "forks_url": "/forks",
-    "git_commits_url": "/git/commits{/sha}",
-    "git_refs_url": "/git/refs{/sha}",
-    "git_tags_url": "/git/tags{/sha}",
-    "hooks_url": "/hooks",
-    "issue_comment_url": "/issues/comments{/number}",
-    "issue_events_url": "/issues/events{/number}",
-    "issues_url": "/issues{/number}",
-    "keys_url": "/keys{/key_id}",
-    "labels_url": "/labels{/name}",
-    "languages_url": "/languages",
-    "merges_url": "/merges",
-    "milestones_url": "/milestones{/number}",
-    "notifications_url": "/notifications{?since,all,participating}",
-    "pulls_url": "/pulls{/number}",
-    "releases_url": "/releases{/id}",
-    "stargazers_url": "/stargazers",
-    "statuses_url": "/statuses/{sha}",
-    "subscribers_url": "/subscribers",
-    "subscription_url": "/subscription",
-    "tags_url": "/tags",
-    "teams_url": "/teams",
-    "trees_url": "/git/trees{/sha}",
-}
-
-
-def repository(state: GitHubState, owner: Account, known: Repository) -> Json:
-    """Return a repository in the long form that the API requires, with nothing in it."""
-    full_name = f"{owner.login}/{known.name}"
-    url, page = f"{state.api_url}/repos/{full_name}", f"{state.web_url}/{full_name}"
-    counts = (
-        "forks",
-        "forks_count",
-        "open_issues",
-        "open_issues_count",
-        "size",
-        "stargazers_count",
-        "watchers",
-        "watchers_count",
-    )
-    born = rest_time(owner.created_at)
-    return {
-        "id": known.id,
-        "node_id": known.node_id,
-        "name": known.name,
-        "full_name": full_name,
-        "private": known.private,
-        "visibility": "private" if known.private else "public",
-        "owner": simple_user(state, owner),
-        "html_url": page,
-        "url": url,
-        "description": None,
-        "homepage": None,
-        "language": None,
-        "license": None,
-        "mirror_url": None,
-        "fork": False,
-        "archived": False,
-        "disabled": False,
-        "default_branch": "main",
-        "clone_url": f"{page}.git",
-        "git_url": f"git:{page.removeprefix('http:')}.git",
-        "ssh_url": f"git@127.0.0.1:{full_name}.git",
-        "svn_url": page,
-        "has_downloads": True,
-        "has_issues": True,
-        "has_pages": False,
-        "has_projects": False,
-        "has_wiki": False,
-        "created_at": born,
-        "updated_at": born,
-        "pushed_at": born,
-        **dict.fromkeys(counts, 0),
-        **{name: url + rest for name, rest in _REPOSITORY_LINKS.items()},
-    }

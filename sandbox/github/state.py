@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Callable, Iterable
 
 from sandbox.clock import VirtualClock
+from sandbox.github.content_limits import ContentLimits
 from sandbox.github.errors import ActionError
+from sandbox.github.hosting import Hosting
 from sandbox.github.keys import TokenVault, process_private_key
 from sandbox.github.model import (
     Account,
@@ -20,13 +22,15 @@ from sandbox.github.model import (
     Installation,
     Plan,
     Purchase,
+    Repository,
+    Thread,
 )
 
 AccountReference = Account | int | str
 PlanReference = Plan | int | str
 
 DEFAULT_PERMISSIONS = {"checks": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
-DEFAULT_EVENTS = ["issue_comment", "pull_request"]
+DEFAULT_EVENTS = ["installation_target", "issue_comment", "pull_request"]
 
 
 def default_plans() -> list[Plan]:
@@ -55,6 +59,8 @@ def default_plans() -> list[Plan]:
 
 
 LONGEST_LOGIN = 39
+BOT = "[bot]"
+"""How the login of every App's bot ends, and nobody else's."""
 OWNER = "-owner"
 """How the login of a person ends who is made up to act for an organization."""
 _LOGIN = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_LOGIN - 1}}}")
@@ -86,6 +92,10 @@ class GitHubState:
         self.api_url = "http://127.0.0.1"
         self.web_url = "http://127.0.0.1"
         self.accounts: dict[int, Account] = {}
+        self.bots: dict[int, Account] = {}
+        self.hosting = Hosting(self.find_login)
+        self.repositories = self.hosting.repositories
+        self.content_limits = ContentLimits(clock)
         self.plans: dict[int, Plan] = {plan.id: plan for plan in (default_plans() if plans is None else plans)}
         self.installations: dict[int, Installation] = {}
         self._installed: dict[int, Installation] = {}
@@ -132,9 +142,13 @@ class GitHubState:
         self._listeners.append(listener)
 
     def next_id(self, kind: str) -> int:
-        """Return an id of this kind that was never used. Deliveries' ids don't fit 32 bits, as at GitHub."""
+        """Return an id of this kind that was never used. Some don't fit 32 bits, as at GitHub."""
         first = {
             "account": 1_000_001,
+            "bot": 200_000_001,
+            "comment": 2_900_000_001,
+            "issue": 2_700_000_001,
+            "reaction": 250_000_001,
             "installation": 70_000_001,
             "hook": 500_000_001,
             "delivery": 18_000_000_000_001,
@@ -217,10 +231,14 @@ class GitHubState:
         """
         if isinstance(reference, Account):
             return reference
-        found = self.accounts.get(reference) if isinstance(reference, int) else self._logins.get(reference.lower())
+        found = self.find_id(reference) if isinstance(reference, int) else self.find_login(reference)
         if found is None:
             raise ActionError(f"there is no account {reference!r}")
         return found
+
+    def find_id(self, account_id: int) -> Account | None:
+        """Return who has this id, bots included."""
+        return self.accounts.get(account_id, self.bots.get(account_id))
 
     def find_login(self, login: str) -> Account | None:
         """Return who has this login now, without regard to case."""
@@ -236,6 +254,8 @@ class GitHubState:
         holder = self.find_login(login)
         if holder is not None and holder is not account:
             raise ActionError(f"the login {login!r} is taken")
+        for repository in account.repositories:
+            self.hosting.leave_address(repository)
         del self._logins[account.login.lower()]
         account.login = login
         self._logins[login.lower()] = account
@@ -243,11 +263,54 @@ class GitHubState:
 
     def human(self, account: Account) -> Account:
         """Return the person who acts for an account: itself, an organization's owner, or one made up for it."""
-        if account.type == "User":
+        if account.type != "Organization":
             return account
         if account.owner_id is None:
             account.owner_id = self.add_account(f"{account.login[: LONGEST_LOGIN - len(OWNER)]}{OWNER}").id
         return self.accounts[account.owner_id]
+
+    def add_bot(self, login: str) -> Account:
+        """Return the bot of this login, made if there is none yet; its login ends as every bot's does."""
+        name = login.removesuffix(BOT)
+        _check_login(name)
+        known = self.find_login(name + BOT)
+        if known is not None:
+            return known
+        bot = Account(
+            id=self.next_id("bot"),
+            login=name + BOT,
+            type="Bot",
+            email=None,
+            billing_day=1,
+            created_at=self.clock.now(),
+        )
+        self.bots[bot.id] = bot
+        self._logins[bot.login.lower()] = bot
+        self.changed()
+        return bot
+
+    @property
+    def app_bot(self) -> Account:
+        """The account that the App itself acts as."""
+        return self.add_bot(self.app.slug)
+
+    # Repositories ----------------------------------------------------------------------------------------------------
+
+    def add_repository(self, owner: Account, name: str, *, private: bool = False) -> Repository:
+        """Create a repository.
+
+        Raises:
+            ActionError: The owner has one of that name, or it isn't a name.
+        """
+        made = self.hosting.add(
+            owner, name, id=self.next_id("repository"), private=private, created_at=self.clock.now()
+        )
+        self.changed()
+        return made
+
+    def threads(self) -> list[Thread]:
+        """Return all issues and pull requests, oldest first."""
+        return self.hosting.threads()
 
     # Installations, plans, purchases ---------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """The pretended GitHub without its server: its state, its faults, its hooks, and everybody who acts there."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Literal
 
 from sandbox.clock import VirtualClock
 from sandbox.github import payloads
-from sandbox.github.actors import InstallationActors
+from sandbox.github.conversation_actors import ConversationActors
 from sandbox.github.courier import ANSWER_SECONDS, Courier, EventObserver
 from sandbox.github.exchange import Observer
 from sandbox.github.marketplace import MarketplaceActors
@@ -19,7 +20,7 @@ RATE_LIMIT = 5000
 """Requests an hour (GitHub documentation, "Rate limits for GitHub Apps")."""
 
 
-class World(MarketplaceActors, InstallationActors):
+class World(MarketplaceActors, ConversationActors):
     """A pretended GitHub with one App: start it, act on it, and see what the product makes of it.
 
     Acts are plain methods (`install`, `buy`, `cancel` …) that change the state at once and queue webhooks; `await
@@ -108,6 +109,14 @@ class World(MarketplaceActors, InstallationActors):
     def marketplace_webhook_secret(self) -> str:
         """The secret of the listing's hook; empty if it was taken away."""
         return self.state.hooks["marketplace"].secret or ""
+
+    def content_writes(self, installation_id: int) -> list[datetime]:
+        """Return when an installation wrote comments and reactions, edits and deletions included, the oldest first."""
+        return list(self.state.content_limits.writes[installation_id])
+
+    def content_refusals(self, installation_id: int) -> list[datetime]:
+        """Return when an installation wanted to write and had written too much, the oldest first."""
+        return list(self.state.content_limits.refusals[installation_id])
 
     async def settle(self) -> None:
         """Return once what is due by the clock has happened and its webhooks were answered; held and late ones stay."""
