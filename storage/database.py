@@ -14,6 +14,7 @@ from storage.foreign_work import PostgresListener
 from storage.inbox import Inbox
 from storage.migrating import SchemaStatus, schema_status
 from storage.outbox import Outbox
+from storage.paces import Paces
 from storage.reader import Reader, SqliteWatch
 from storage.reads import PING, Reads
 from storage.taking_over import take_over
@@ -29,6 +30,7 @@ class Database:
         is_sqlite: whether it is a SQLite file, which one process serves; commands may write beside it.
         store: for billing.
         inbox, outbox, alarms: for the edge and the workers.
+        paces: for whoever writes to others and must not do so too fast.
         reads: for people and pages.
     """
 
@@ -47,6 +49,7 @@ class Database:
         self.inbox = Inbox(self._writer, self._reader, clock)
         self.outbox = Outbox(self._writer, self._reader, clock)
         self.alarms = Alarms(self._writer, self._reader, clock)
+        self.paces = Paces(self._writer, clock)
         self.reads = Reads(self._reader, self._watch)
 
     @classmethod
