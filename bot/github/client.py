@@ -16,8 +16,9 @@ from billing.ports import Clock
 from billing.values import InstallationId
 from bot.github.errors import InstallationGoneError, InstallationSuspendedError
 from bot.github.limits import Pauses
+from bot.github.paging import forwards, newest_first
 from bot.github.tokens import AppToken, GitHubTime, InstallationToken, InstallationTokens
-from bot.github.transport import Answer, Request, Transport, is_same_server
+from bot.github.transport import Answer, Request, Transport
 from handlers.tolerant import a_moment, read
 
 Model = TypeVar("Model", bound=msgspec.Struct)
@@ -31,10 +32,8 @@ APP_BUDGET: Final = "app"
 
 TIMEOUT_SECONDS: Final = 15.0
 
-MOST_CONNECTIONS: Final = 64
-"""GitHub allows a hundred requests at a time."""
-
-MOST_PAGES: Final = 1000
+MOST_CONNECTIONS: Final = 96
+"""GitHub allows a hundred requests at a time. The worker's 64 partitions and 32 replies each ask one at a time."""
 
 YOUNG: Final = timedelta(seconds=10)
 """GitHub's servers may not know a token yet that was minted this short a time ago."""
@@ -112,22 +111,17 @@ class GitHubClient:
         """
         return await self._ask_as_app(method, sansio.format_url(path, variables, base_url=self._api_url), body)
 
-    async def pages_as_app(self, path: str, variables: Mapping[str, str] | None = None) -> AsyncIterator[Answer]:
+    def pages_as_app(self, path: str, variables: Mapping[str, str] | None = None) -> AsyncIterator[Answer]:
         """Read a listing page by page, up to the first page that isn't answered with `200`; that one is yielded too.
 
         Raises:
             TemporaryFailureError: Also when a page names a next one on another server, or there is no end.
         """
-        url = sansio.format_url(path, variables, base_url=self._api_url)
-        for _ in range(MOST_PAGES):
-            answer = await self._ask_as_app("GET", url, b"")
-            yield answer
-            if answer.status != HTTPStatus.OK or not answer.next_url:
-                return
-            if not is_same_server(self._api_url, answer.next_url):
-                raise TemporaryFailureError("GitHub's next page is on another server")
-            url = answer.next_url
-        raise TemporaryFailureError(f"GitHub lists more than {MOST_PAGES} pages")
+
+        async def ask(url: str) -> Answer:
+            return await self._ask_as_app("GET", url, b"")
+
+        return forwards(ask, sansio.format_url(path, variables, base_url=self._api_url))
 
     async def ask_as_installation(
         self,
@@ -148,7 +142,29 @@ class GitHubClient:
             InstallationSuspendedError, InstallationGoneError: The installation can't be acted for.
         """
         url = sansio.format_url(path, variables, base_url=self._api_url)
+        return await self._ask_as_installation(installation_id, method, url, body)
 
+    def pages_as_installation(
+        self, installation_id: InstallationId, path: str, variables: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Answer]:
+        """Read a listing as `pages_as_app` does, with a token of the installation's."""
+        return forwards(self._asking_as(installation_id), sansio.format_url(path, variables, base_url=self._api_url))
+
+    def newest_pages_as_installation(
+        self, installation_id: InstallationId, path: str, variables: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Answer]:
+        """Read a listing's first page, then its last one, and from there backwards to the second."""
+        return newest_first(
+            self._asking_as(installation_id), sansio.format_url(path, variables, base_url=self._api_url)
+        )
+
+    def _asking_as(self, installation_id: InstallationId) -> Callable[[str], Awaitable[Answer]]:
+        async def ask(url: str) -> Answer:
+            return await self._ask_as_installation(installation_id, "GET", url, b"")
+
+        return ask
+
+    async def _ask_as_installation(self, installation_id: InstallationId, method: str, url: str, body: bytes) -> Answer:
         async def attempt(token: InstallationToken) -> Answer:
             headers = _headers(sansio.create_headers(USER_AGENT, oauth_token=token.value), body)
             request = Request(method=method, url=url, headers=headers, body=body)

@@ -12,8 +12,8 @@ from yarl import URL
 
 from billing.errors import TemporaryFailureError
 
-LARGEST_ANSWER_BYTES: Final = 8 * 1024 * 1024
-"""A page of a hundred of GitHub's largest objects stays well below."""
+LARGEST_ANSWER_BYTES: Final = 32 * 1024 * 1024
+"""A page of a hundred comments of 65,536 characters, each of four bytes, and what stands around them."""
 
 MOST_REDIRECTS: Final = 3
 
@@ -44,13 +44,13 @@ class Answer:
 
     Attributes:
         headers: Names are found in any case.
-        next_url: The next page by the Link header; "" on the last one.
+        links: Addresses of other pages by the Link header, under `first`, `prev`, `next` and `last`.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    next_url: str = ""
+    links: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     @property
     def date(self) -> datetime | None:
@@ -111,13 +111,8 @@ class Transport:
                 timeout=self._timeout,
             ) as response:
                 body = await _whole_body(response)
-                following = response.links.get("next")
-                return Answer(
-                    status=response.status,
-                    headers=response.headers,
-                    body=body,
-                    next_url="" if following is None else str(following["url"]),
-                )
+                links = {name: str(link["url"]) for name, link in response.links.items()}
+                return Answer(status=response.status, headers=response.headers, body=body, links=links)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             # A ValueError is an address in a Link header that is none.
             raise TemporaryFailureError(f"GitHub can't be reached: {type(error).__name__}") from error
