@@ -1,6 +1,6 @@
 """Every state a customer can be in, reached over the wire, on both engines: what the ledger and the plan are there."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from billing.state import CustomerState
 from billing.values import Provider
 from sandbox.clock import VirtualClock
-from sandbox.github.model import Account
+from sandbox.scenarios import SCENARIOS
 from tests.factories import PRO, TRIAL, UNKNOWN, Customers, Deployment, deployed
 
 # The clock of these tests starts on 2 November, and the accounts are charged on the 15th: of the 31 days that end then
@@ -57,86 +57,64 @@ def shown(state: CustomerState) -> Shown:
     )
 
 
-@pytest.mark.parametrize(
-    ("make", "expected"),
-    [
-        (Customers.purchase_only, Shown(posted=FIRST_GRANT, plan="pro", state="active", entries=1)),
-        (Customers.installed_only, Shown(posted=SIGN_UP, installations=("active",), entries=1)),
-        (
-            Customers.both,
-            Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
-        ),
-        (
-            Customers.upgraded,
-            # The free plan's period runs from the purchase to 2 December; of its 30 days all are left.
-            Shown(posted=60 + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
-        ),
-        (
-            Customers.downgrade_pending,
-            Shown(
-                posted=FIRST_GRANT + SIGN_UP,
-                plan="pro",
-                state="active",
-                pending="trial",
-                installations=("active",),
-                entries=2,
-            ),
-        ),
-        (
-            Customers.cancel_pending,
-            Shown(
-                posted=FIRST_GRANT + SIGN_UP,
-                plan="pro",
-                state="active",
-                ends=True,
-                installations=("active",),
-                entries=2,
-            ),
-        ),
-        (
-            Customers.cancelled,
-            Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="ended", installations=("active",), entries=2),
-        ),
-        (
-            Customers.neither_left,
-            Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="ended", installations=("deleted",), entries=2),
-        ),
-        (
-            Customers.unconfirmed,
-            Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="unconfirmed", installations=("active",), entries=2),
-        ),
-        (Customers.unknown_plan, Shown(posted=SIGN_UP, plan="", state="active", installations=("active",), entries=1)),
-        (
-            Customers.suspended,
-            Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("suspended",), entries=2),
-        ),
-        (
-            Customers.uninstalled,
-            Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("deleted",), entries=2),
-        ),
-        (
-            Customers.reinstalled,
-            Shown(
-                posted=FIRST_GRANT + SIGN_UP,
-                plan="pro",
-                state="active",
-                installations=("deleted", "active"),
-                entries=2,
-            ),
-        ),
-        (
-            Customers.renamed,
-            Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
-        ),
-    ],
-)
-async def test_each_state_is_what_its_name_says(
-    deployment: Deployment, customers: Customers, make: Callable[[Customers], Awaitable[Account]], expected: Shown
-) -> None:
-    account = await make(customers)
+EXPECTED: dict[str, Shown] = {
+    "purchase_only": Shown(posted=FIRST_GRANT, plan="pro", state="active", entries=1),
+    "installed_only": Shown(posted=SIGN_UP, installations=("active",), entries=1),
+    "both": Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
+    # The free plan's period runs from the purchase to 2 December; of its 30 days all are left.
+    "upgraded": Shown(posted=60 + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
+    "downgrade_pending": Shown(
+        posted=FIRST_GRANT + SIGN_UP,
+        plan="pro",
+        state="active",
+        pending="trial",
+        installations=("active",),
+        entries=2,
+    ),
+    "cancel_pending": Shown(
+        posted=FIRST_GRANT + SIGN_UP,
+        plan="pro",
+        state="active",
+        ends=True,
+        installations=("active",),
+        entries=2,
+    ),
+    "cancelled": Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="ended", installations=("active",), entries=2),
+    "neither_left": Shown(
+        posted=FIRST_GRANT + SIGN_UP, plan="pro", state="ended", installations=("deleted",), entries=2
+    ),
+    "unconfirmed": Shown(
+        posted=FIRST_GRANT + SIGN_UP, plan="pro", state="unconfirmed", installations=("active",), entries=2
+    ),
+    "unknown_plan": Shown(posted=SIGN_UP, plan="", state="active", installations=("active",), entries=1),
+    "suspended": Shown(
+        posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("suspended",), entries=2
+    ),
+    "uninstalled": Shown(
+        posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("deleted",), entries=2
+    ),
+    "reinstalled": Shown(
+        posted=FIRST_GRANT + SIGN_UP,
+        plan="pro",
+        state="active",
+        installations=("deleted", "active"),
+        entries=2,
+    ),
+    "renamed": Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
+    "team": Shown(posted=FIRST_GRANT + SIGN_UP, plan="pro", state="active", installations=("active",), entries=2),
+}
+
+
+def test_every_state_is_expected_to_be_something() -> None:
+    assert list(EXPECTED) == list(SCENARIOS)
+
+
+@pytest.mark.parametrize("name", list(EXPECTED))
+async def test_each_state_is_what_its_name_says(deployment: Deployment, customers: Customers, name: str) -> None:
+    account = await customers.made(name)
     state = await deployment.customer(account)
     assert state is not None
-    assert shown(state) == expected
+    assert shown(state) == EXPECTED[name]
     assert state.customer.github_login == account.login
     assert state.customer.github_type == "Organization"
     assert {row.state.value for row in await deployment.deliveries()} == {"done"}
@@ -155,7 +133,7 @@ async def test_the_order_of_buying_and_installing_makes_no_difference(
 async def test_an_unknown_plan_raises_an_alarm_and_keeps_what_there_was(
     deployment: Deployment, customers: Customers
 ) -> None:
-    account = await customers.unknown_plan()
+    account = await customers.made("unknown_plan")
     state = await deployment.customer(account)
     assert state is not None
     subscription = state.subscription(Provider.GITHUB_MARKETPLACE)
@@ -168,7 +146,7 @@ async def test_an_unknown_plan_raises_an_alarm_and_keeps_what_there_was(
 async def test_reinstalling_and_buying_again_gives_no_second_credits(
     deployment: Deployment, customers: Customers
 ) -> None:
-    account = await customers.neither_left()
+    account = await customers.made("neither_left")
     before = await deployment.customer(account)
     assert before is not None
     deployment.github.install(account)
