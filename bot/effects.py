@@ -19,7 +19,21 @@ from storage.outbox import Outbox
 log = structlog.get_logger()
 
 Send = Callable[[ClaimedEffect], Awaitable[str]]
-"""Sends one effect of a topic. Returns why nothing was to be sent, or "" if it was."""
+"""Sends one effect of a topic. Returns why nothing was to be sent, or "" if it was; raises `NotYetError` to come back.
+"""
+
+
+class NotYetError(Exception):
+    """It isn't this effect's turn. Coming back then is no attempt, and meanwhile others go.
+
+    Attributes:
+        until: when to come back.
+    """
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"not before {until.isoformat()}")
+        self.until = until
+
 
 FINAL: Final = (MailRefusedError,)
 """Refusals that another attempt doesn't change."""
@@ -136,6 +150,9 @@ class EffectSender:
             return
         try:
             reason = await self._send_one(effect)
+        except NotYetError as turn:
+            log.debug("effect_deferred", until=turn.until.isoformat())
+            await self._outbox.defer(effect, run_at=turn.until)
         except TEMPORARY as error:
             await self._put_off(effect, error)
         except FINAL as error:

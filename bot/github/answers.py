@@ -3,7 +3,7 @@
 import msgspec
 
 from billing.commands import GitHubAccount, InstallationTruth, MarketplaceTruth, PendingChange
-from billing.values import GitHubAccountId, InstallationId
+from billing.values import GitHubAccountId, InstallationId, Permission
 from handlers.payloads import AccountFields
 from handlers.tolerant import a_count, a_moment, a_text, an_id
 
@@ -108,3 +108,50 @@ class InstallationFields(msgspec.Struct, frozen=True, kw_only=True):
             suspended=self.suspended_at is not None,
             repository_selection=a_text(self.repository_selection),
         )
+
+
+class AppFields(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /app`."""
+
+    id: int | None = None
+    slug: str | None = None
+
+
+class PermissionFields(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /repos/{owner}/{repo}/collaborators/{username}/permission`."""
+
+    permission: str | None = None
+    user: AccountFields | None = None
+
+    def of(self, user_id: GitHubAccountId) -> Permission:
+        """What this user may do; nothing if the answer is about somebody else, or names a level that we don't know."""
+        if self.user is None or self.user.id != user_id or self.permission not in list(Permission):
+            return Permission.NONE
+        return Permission(self.permission)
+
+
+class RepositoryFields(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /repos/{owner}/{repo}`."""
+
+    id: int | None = None
+    name: str | None = None
+    owner: AccountFields | None = None
+    private: bool | None = None
+
+
+class ReactionFields(msgspec.Struct, frozen=True, kw_only=True):
+    """A reaction to a comment."""
+
+    id: int | None = None
+    content: str | None = None
+    user: AccountFields | None = None
+
+
+class CommentFields(msgspec.Struct, frozen=True, kw_only=True):
+    """A comment of an issue or a pull request. `performed_via_github_app` is the App that wrote it, if one did."""
+
+    id: int | None = None
+    body: str | None = None
+    user: AccountFields | None = None
+    performed_via_github_app: AppFields | None = None
+    updated_at: str | None = None

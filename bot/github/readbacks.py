@@ -4,10 +4,12 @@ from collections.abc import Collection
 from http import HTTPStatus
 
 from billing.commands import InstallationTruth, MarketplaceTruth
-from billing.errors import TemporaryFailureError
-from billing.values import GitHubAccountId, InstallationId
-from bot.github.answers import InstallationFields, MarketplaceAccountFields, PlanFields
+from billing.errors import CannotActError, TemporaryFailureError
+from billing.values import GitHubAccountId, InstallationId, Permission
+from bot.github.answers import InstallationFields, MarketplaceAccountFields, PermissionFields, PlanFields
 from bot.github.client import GitHubClient, read_answer
+from bot.github.errors import InstallationGoneError, InstallationSuspendedError
+from bot.github.identity import AppIdentity
 from bot.github.transport import Answer
 from handlers.tolerant import read_all
 
@@ -17,13 +19,22 @@ class GitHubReadBacks:
 
     Args:
         client: The App's client.
+        identity: Who the App is.
         marketplace: Whether there is a Marketplace: GitHub Enterprise Server has none, and there every `404` would
             look like a lost plan.
         marketplace_plan_ids: The catalogue's plans as GitHub numbers them.
     """
 
-    def __init__(self, client: GitHubClient, *, marketplace: bool, marketplace_plan_ids: Collection[int]) -> None:
+    def __init__(
+        self,
+        client: GitHubClient,
+        *,
+        identity: AppIdentity,
+        marketplace: bool,
+        marketplace_plan_ids: Collection[int],
+    ) -> None:
         self._client = client
+        self._identity = identity
         self._marketplace = marketplace
         self._marketplace_plan_ids = frozenset(marketplace_plan_ids)
 
@@ -61,6 +72,39 @@ class GitHubReadBacks:
         if truth is None:
             raise TemporaryFailureError("GitHub's answer is about another installation")
         return truth
+
+    async def permission(
+        self, installation_id: InstallationId, *, owner: str, repository: str, user_id: GitHubAccountId, login: str
+    ) -> Permission:
+        """What this user may do in the repository; nothing if GitHub has nobody or somebody else by this login.
+
+        Raises:
+            CannotActError: The installation is suspended or gone, or GitHub forbids it the question.
+            TemporaryFailureError: GitHub doesn't answer, or what it answers says neither.
+        """
+        path = "/repos/{owner}/{repository}/collaborators/{login}/permission"
+        variables = {"owner": owner, "repository": repository, "login": login}
+        try:
+            answer = await self._client.ask_as_installation(installation_id, "GET", path, variables)
+        except (InstallationSuspendedError, InstallationGoneError) as error:
+            raise CannotActError(str(error)) from error
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return Permission.NONE
+        if answer.status in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS):
+            # A suspension is also told so, to whoever has a token from before.
+            raise CannotActError(f"GitHub forbids the installation to ask who may write ({answer.status})")
+        fields = read_answer(PermissionFields, _found(answer, "somebody's permission"))
+        if fields.permission is None:
+            raise TemporaryFailureError("GitHub's answer doesn't tell the permission")
+        return fields.of(user_id)
+
+    async def app_slug(self) -> str:
+        """The App's slug, as GitHub told it within the last minute.
+
+        Raises:
+            TemporaryFailureError: GitHub doesn't answer, or refuses our credentials.
+        """
+        return await self._identity.current()
 
     async def _confirm_listing(self) -> None:
         """Return if the App can see its listing with a plan of the catalogue, so that a `404` means what it says.

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from billing.values import Word
 from bot.settings.addresses import (
     api_address,
     database_address,
@@ -28,6 +29,8 @@ from bot.settings.private_key import read_private_key
 from bot.settings.secrets_table import SECRETS, SecretFormat, fault_of, is_placeholder
 
 GITHUB_API_URL: Final = "https://api.github.com"
+NO_WORDS: Final = "none"
+"""In a setting that lists words. A blank setting counts as absent, so it can't say this."""
 _MAILBOX: Final = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _NAMED_MAILBOX: Final = re.compile(rf'("[^"\r\n]*"|[^"<>@,;:\r\n]*)\s*<{_MAILBOX.pattern}>')
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,100}")
@@ -84,6 +87,14 @@ def _mailbox(text: str) -> str:
     if _MAILBOX.fullmatch(text) is None and _NAMED_MAILBOX.fullmatch(text) is None:
         raise ValueError("must be an e-mail address, alone or in angle brackets behind a name")
     return text
+
+
+def _words(words: frozenset[str]) -> frozenset[str]:
+    if words == {NO_WORDS}:
+        return frozenset()
+    if not words <= set(Word):
+        raise ValueError(f"must name words out of {', '.join(Word)}, or be {NO_WORDS}")
+    return words
 
 
 def _client_id(text: str) -> str:
@@ -284,6 +295,19 @@ class ServerSettings(CommandSettings):
             way="set the address at which your app takes GitHub's deliveries, or leave it out",
         ),
     ] = None
+    slash_commands: Annotated[
+        frozenset[str],
+        NoDecode,
+        BeforeValidator(_split_by_commas),
+        # The one named last comes first.
+        BeforeValidator(_lower),
+        AfterValidator(_words),
+        About(
+            meaning="What people may write in a comment behind a slash alone. A mention of the App always works.",
+            format=f"words out of {', '.join(Word)}, separated by commas, or {NO_WORDS}",
+            way="leave it out for credits, or name those that no other bot in your repositories listens to",
+        ),
+    ] = frozenset({Word.CREDITS.value})
     smtp_url: Annotated[
         _MailServer | None,
         About(
