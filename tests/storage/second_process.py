@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from billing.paces import Limit
 from billing.ports import Unit
 from billing.state import CustomerState
 from billing.values import CustomerId
@@ -14,6 +15,10 @@ from tests.storage.builders import Booking, delivery, effect
 SPENDS = 60
 DELIVERIES = 60
 TRIES = 2000
+
+WRITERS = 5
+WRITES = 4
+PACE = (Limit(count=20, seconds=1), Limit(count=50, seconds=3))
 
 
 async def spend_all(database: Database, clock: VirtualClock, customer_id: CustomerId, name: str) -> int:
@@ -64,6 +69,23 @@ async def record_all(database: Database, clock: VirtualClock, name: str) -> int:
     return sum(outcome.value == "new" for outcome in outcomes)
 
 
+async def write_all(database: Database, clock: VirtualClock, first_holder: int) -> int:
+    """Have some holders write, each when it is its turn; how many writes there were."""
+
+    async def one(holder: int) -> int:
+        for _ in range(WRITES):
+            for _ in range(TRIES):
+                until = await database.paces.take("one", PACE, holder=holder)
+                if until is None:
+                    break
+                await clock.sleep((until - clock.now()).total_seconds())
+            else:
+                raise TimeoutError(str(holder))
+        return WRITES
+
+    return sum(await asyncio.gather(*(one(first_holder + number) for number in range(1, WRITERS + 1))))
+
+
 async def main(url: str, work: str, argument: str) -> None:
     """Do the work and print what came of it."""
     clock = VirtualClock()
@@ -78,6 +100,8 @@ async def main(url: str, work: str, argument: str) -> None:
             print(await spend_all(database, clock, CustomerId(int(argument)), "other"))  # noqa: T201
         case "record":
             print(await record_all(database, clock, argument))  # noqa: T201
+        case "pace":
+            print(await write_all(database, clock, int(argument)))  # noqa: T201
         case "serve":
             print("serving", flush=True)  # noqa: T201
             await asyncio.to_thread(sys.stdin.read)
