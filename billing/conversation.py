@@ -1,8 +1,8 @@
 """What an answer in a comment may tell and where it goes. Data and decisions; others word it and send it.
 
 In a public repository figures are shown to everybody in the world, so they are kept back unless the account has chosen
-otherwise (docs/decisions/0021-figures-stay-private.md). A thread holds one answer of ours at most, which is edited while
-people can still see it and moved to the thread's end once they can't (docs/decisions/0022-one-answer-a-thread.md).
+otherwise (docs/decisions/0021-figures-stay-private.md). A thread holds one answer of ours at most: it is edited while
+people can still see it, and moved to the thread's end once they can't (docs/decisions/0022-one-answer-a-thread.md).
 """
 
 import enum

@@ -1,0 +1,131 @@
+"""Commands in comments: which lines of a comment's Markdown ask us something (docs/decisions/0023-reading-comments.md).
+
+A command is a line that holds nothing else: `@slug credits`, `/credits` or `/credits plan`, in letters of either case,
+with `?`, `!` or `.` behind it if someone likes. It counts where it is the writer's own text: outside quotes, code and
+HTML. What lies where is told by a Markdown parser, not by rules of ours.
+"""
+
+import functools
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from billing.values import Word
+
+ANSWER_MARK: Final = "<!-- tallyhook:answer "
+"""How the hidden line in each of our own answers begins."""
+
+LONGEST_COMMENT: Final = 65_536
+"""In characters. GitHub takes no longer comment."""
+
+MOST_LINES: Final = 2_000
+"""A comment of more lines holds no command. Each line costs as often as quotes lie in quotes, so lines are bounded."""
+
+_LINE_END: Final = re.compile(r"\r\n?|\n")
+
+_COMMAND: Final = r"""
+    [ ]{{0,3}}
+    (?: @{slug} [ \t]++ (?P<mentioned>{words})
+      | / (?P<slashed>{slashed}) (?:(?<=/credits) [ \t]++ (?P<asked>[\w-]++))?+
+    )
+    [ \t?!.]*+
+"""
+
+_ANYBODY: Final = r"[^\s@]{1,100}+"
+
+_UNSEEN: Final = "\0"
+"""Stands for a command while the text around it is read. Comments never have it: it is replaced, as Markdown says."""
+
+
+def _parser() -> MarkdownIt:
+    """Make a parser that reads just what can hide a line, or can end what does.
+
+    Links, tables and underlined headings are left out: whoever writes a command line there means it.
+    """
+    parser = MarkdownIt("commonmark")
+    parser.core.ruler.enableOnly(["block"])
+    parser.block.ruler.enableOnly(["code", "fence", "blockquote", "hr", "list", "html_block", "heading", "paragraph"])
+    # Code and HTML within a paragraph go on over a line's end.
+    parser.inline.ruler.enableOnly(["text", "newline", "escape", "backticks", "html_inline"])
+    parser.inline.ruler2.enableOnly([])
+    return parser
+
+
+_MARKDOWN: Final = _parser()
+
+
+def might_command(text: str, slug: str | None, slash_words: frozenset[str]) -> bool:
+    """Whether a line of the text looks like a command, in whatever it lies. Reads no Markdown, so it is cheap.
+
+    It is true of every text in which `commands_in` finds something. Without a `slug` a mention of anybody will do.
+    """
+    return bool(_asked(_lines(text), slug, slash_words))
+
+
+def commands_in(text: str, slug: str, slash_words: frozenset[str]) -> tuple[Word, ...]:
+    """What the text asks, each word once, in its order.
+
+    Args:
+        text: a comment's Markdown.
+        slug: the App's own, by which it is mentioned.
+        slash_words: the words that are commands by themselves behind a slash. The others can follow `/credits`.
+    """
+    lines = _lines(text)
+    asked = _asked(lines, slug, slash_words)
+    if not asked:
+        return ()
+    return tuple(dict.fromkeys(asked[number] for number in _own_text(lines, asked)))
+
+
+def _lines(text: str) -> Sequence[str]:
+    """The text's lines as Markdown counts them; none of a text that is too long to be read."""
+    if len(text) > LONGEST_COMMENT:
+        return ()
+    lines = _LINE_END.split(text.replace(_UNSEEN, "\ufffd"))
+    return lines if len(lines) <= MOST_LINES else ()
+
+
+def _asked(lines: Sequence[str], slug: str | None, slash_words: frozenset[str]) -> Mapping[int, Word]:
+    """What the lines ask that look like commands, by their numbers."""
+    command = _command(slug, slash_words)
+    found = ((number, command.fullmatch(line)) for number, line in enumerate(lines))
+    return {number: _word(match) for number, match in found if match is not None}
+
+
+@functools.lru_cache(maxsize=8)
+def _command(slug: str | None, slash_words: frozenset[str]) -> re.Pattern[str]:
+    pattern = _COMMAND.format(
+        slug=_ANYBODY if slug is None else re.escape(slug),
+        words="|".join(Word),
+        slashed="|".join(sorted(slash_words & set(Word))) or "(?!)",
+    )
+    return re.compile(pattern, re.ASCII | re.IGNORECASE | re.VERBOSE)
+
+
+def _word(command: re.Match[str]) -> Word:
+    """The word that is meant; whoever asks for one that there isn't gets help."""
+    asked = (command["mentioned"] or command["asked"] or command["slashed"]).lower()
+    return Word(asked) if asked in set(Word) else Word.HELP
+
+
+def _own_text(lines: Sequence[str], asked: Collection[int]) -> Iterator[int]:
+    """Those of the asked lines that are their writer's own text."""
+    quotes = 0
+    for token in _MARKDOWN.parse("\n".join(lines)):
+        if token.tag == "blockquote":
+            quotes += token.nesting
+        elif token.type == "inline" and token.map is not None and not quotes:
+            yield from _shown(lines, range(*token.map), asked)
+
+
+def _shown(lines: Sequence[str], paragraph: range, asked: Collection[int]) -> Iterator[int]:
+    """Those of the paragraph's asked lines that no code and no HTML swallows."""
+    if not any(number in asked for number in paragraph):
+        return
+    text = "\n".join(f"{_UNSEEN}{number}" if number in asked else lines[number] for number in paragraph)
+    parts: list[Token] = []
+    _MARKDOWN.inline.parse(text, _MARKDOWN, {}, parts)
+    yield from (int(part.content[1:]) for part in parts if part.content.startswith(_UNSEEN))
