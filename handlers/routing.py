@@ -6,12 +6,16 @@ from typing import Final
 
 from gidgethub.routing import Router
 
-from handlers import installation, marketplace
+from handlers import comments, installation, marketplace
+from handlers.comment_payload import IssueComment
+from handlers.comment_text import ANSWER_MARK, might_command
 from handlers.payloads import InstallationChange, MarketplacePurchase
 from handlers.tolerant import JsonText
 
-router: Final = Router(marketplace.router, installation.router)
+router: Final = Router(marketplace.router, installation.router, comments.router)
 """Every handler. One at most for an event and action: gidgethub runs several in an undefined order."""
+
+_without_marketplace: Final = Router(installation.router, comments.router)
 
 INSTALLATION_EVENTS: Final = frozenset({"installation", "installation_repositories", "installation_target"})
 
@@ -45,14 +49,15 @@ class RoutingRules:
 
 def router_for(*, marketplace: bool) -> Router:
     """The handlers to use. Without a Marketplace, a purchase has nobody who could confirm it."""
-    return router if marketplace else installation.router
+    return router if marketplace else _without_marketplace
 
 
 def route(event: str, action: str | None, body: JsonText, *, rules: RoutingRules) -> Routed | None:
     """Tell whether a delivery can matter, and its partition; None for what needn't be recorded.
 
     An action that no handler has is recorded all the same if the event is one of ours: it will be shown as ignored. An
-    event of ours without any action is nothing that GitHub sends.
+    event of ours without any action is nothing that GitHub sends. Of comments only those are recorded that may ask us
+    something: the others are other people's conversations.
 
     Args:
         event: The event's name, from the header.
@@ -67,7 +72,24 @@ def route(event: str, action: str | None, body: JsonText, *, rules: RoutingRules
         return Routed(partition=UNKNOWN_PARTITION if account is None else f"github:{account.id}")
     if event in INSTALLATION_EVENTS:
         return Routed(partition=_partition(InstallationChange.parse(body)))
+    if event == "issue_comment" and action == "created":
+        return _thread(IssueComment.parse(body), rules)
     return None
+
+
+def _thread(comment: IssueComment, rules: RoutingRules) -> Routed | None:
+    """Name the thread, so that its comments are answered one at a time; None if the comment can't be for us.
+
+    Each of the guards against talking to ourselves and to other programs would do; loops have been seen in the wild
+    where there was one.
+    """
+    question = comment.question(())
+    is_ours = comment.app_id == rules.app_id or ANSWER_MARK in comment.text
+    if question is None or comment.author is None or is_ours:
+        return None
+    if not might_command(comment.text, rules.slug(), rules.slash_words):
+        return None
+    return Routed(partition=f"github:thread:{question.repository_id}:{question.number}")
 
 
 def _partition(change: InstallationChange) -> str:

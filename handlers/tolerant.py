@@ -5,6 +5,7 @@ has a default for every field; a value that doesn't fit its field counts as miss
 """
 
 import json
+import re
 import types
 import typing
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ LARGEST_ID: Final = 2**63 - 1
 
 LARGEST_COUNT: Final = 2**31 - 1
 """More seats, cents or units than this are nonsense, and their product would leave 64 bits."""
+
+NAME: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,100}")
+"""A login or a repository's name. It becomes part of an address, in which nothing else may be."""
 
 LONGEST_TEXT: Final = 255
 """Longer than any login, plan name or enumeration value of GitHub's."""
@@ -67,7 +71,8 @@ def convert(model: type[Model], value: object) -> Model:
             if field.encode_name in value:
                 try:
                     known[field.name] = _fitting(field.type, value[field.encode_name])
-                except msgspec.ValidationError:
+                except (msgspec.ValidationError, UnicodeEncodeError):
+                    # The latter is msgspec's word for a text with an unpaired surrogate where an object should be.
                     continue
     return model(**known)
 
@@ -102,6 +107,11 @@ def a_text(value: str | None) -> str:
     PostgreSQL stores no NUL, and neither engine an unpaired surrogate; neither is printable.
     """
     return value if value is not None and len(value) <= LONGEST_TEXT and value.isprintable() else ""
+
+
+def a_name(value: str | None) -> str:
+    """Return a text that can be a login or a repository's name, else ""."""
+    return value if value is not None and NAME.fullmatch(value) else ""
 
 
 def a_moment(value: str | None) -> datetime | None:
