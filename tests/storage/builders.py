@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from billing.commands import Cause, Note
+from billing.commands import Cause, Note, Question
 from billing.ledger.book import Book, Terms, Voucher
 from billing.ledger.chain import FIRST_HEAD, hash_note
 from billing.ledger.entries import Entry
 from billing.ports import Changes, DeliveryEnd, NoteRow, Unit
+from billing.records import Reply
 from billing.state import CreditAccount, Customer, CustomerState, Installation, Period, Subscription
 from billing.values import (
     DEFAULT_UNIT,
@@ -17,6 +18,7 @@ from billing.values import (
     NEVER,
     AccountId,
     Category,
+    CommentId,
     Credits,
     CustomerId,
     DeliveryId,
@@ -25,7 +27,10 @@ from billing.values import (
     InstallationState,
     Origin,
     Provider,
+    Reaction,
+    RepositoryId,
     SubscriptionState,
+    Word,
 )
 from sandbox.clock import VirtualClock
 from storage.database import Database
@@ -59,6 +64,24 @@ def delivery(
 def effect(dedupe_key: str, at: datetime, *, key: str = "one", topic: str = "forward") -> NewEffect:
     """Something to be sent."""
     return NewEffect(topic=topic, key=key, dedupe_key=dedupe_key, payload=b"payload", run_at=at)
+
+
+def reply(comment_id: int, *, number: int = 1, reaction: Reaction = Reaction.EYES, repository: int = 5) -> Reply:
+    """What a comment on an issue gets."""
+    return Reply(
+        question=Question(
+            installation_id=InstallationId(70),
+            account_id=GitHubAccountId(7),
+            repository_id=RepositoryId(repository),
+            owner="octo-cat",
+            repository="hello.world",
+            is_private=reaction is Reaction.CONFUSED,
+            number=number,
+            comment_id=CommentId(comment_id),
+            words=(Word.CREDITS, Word.HELP),
+        ),
+        reaction=reaction,
+    )
 
 
 def cause_of(claimed: ClaimedDelivery) -> Cause:

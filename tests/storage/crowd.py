@@ -74,6 +74,12 @@ FILL = (
         "SELECT 'forward', 'key:' || (n % 100), 'e' || n, {hash}, CASE WHEN n > {rows} - {open} THEN 'pending' "
         "WHEN n % 100 = 0 THEN 'dead' ELSE 'done' END, n, n, n FROM numbers"
     ),
+    # Installations that wrote much, and some of whose writes still wait.
+    "INSERT INTO paces (subject, number, at) {numbers}SELECT 'installation:' || (n % 40), n, n FROM numbers",
+    (
+        "INSERT INTO pace_bookings (subject, holder, at) {numbers}"
+        "SELECT 'installation:' || (n % 40), n, {rows} + n FROM numbers"
+    ),
 )
 
 GROWING = frozenset(
@@ -87,6 +93,8 @@ GROWING = frozenset(
         "customers",
         "effects",
         "installations",
+        "pace_bookings",
+        "paces",
         "partitions",
         "refusals",
         "signup_slots",

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from billing.paces import Limit
 from billing.ports import Alarm, Changes, DeliveryEnd, Loss, Recovery, Remembered, SignupSlot, Unit
-from billing.values import GitHubAccountId, Provider
+from billing.values import GitHubAccountId, Provider, Reaction
 from sandbox.clock import VirtualClock
 from storage.columns import metadata
 from storage.database import Database
@@ -27,10 +28,13 @@ from tests.storage.builders import (
     installation,
     new_customer,
     provision,
+    reply,
     subscription,
 )
 from tests.storage.faults import InjectedError, Traffic, watched
 from tests.storage.raw import dump, engine_of
+
+PACE = (Limit(count=1, seconds=1),)
 
 Operation = Callable[[], Awaitable[object]]
 Scenario = Callable[[Database, VirtualClock], Awaitable[Operation]]
@@ -132,6 +136,39 @@ async def save_a_batch(database: Database, clock: VirtualClock) -> Operation:
     return lambda: database.store.transact(work)
 
 
+async def answer_comments(database: Database, clock: VirtualClock) -> Operation:
+    """What a batch of answers writes: two replies in one thread, one in another, and the deliveries' ends."""
+    for number in range(3):
+        await database.inbox.record(delivery(f"d{number}", clock.now(), account=number))
+    claimed = await database.inbox.claim(partitions=8, deliveries=8, lease_seconds=60)
+    changes = Changes(
+        deliveries=[done(one) for one in claimed],
+        replies=[reply(1, number=7), reply(2, number=7), reply(3, number=8, reaction=Reaction.CONFUSED)],
+    )
+    return lambda: database.store.transact(lambda unit: unit.save(changes, clock.now()))
+
+
+async def take_a_place(database: Database, clock: VirtualClock) -> Operation:
+    """The holder of a booking comes when it is due, and others wait behind."""
+    for holder in (1, 2, 3):
+        await database.paces.take("one", PACE, holder=holder)
+    clock.advance(seconds=1)
+    return lambda: database.paces.take("one", PACE, holder=2)
+
+
+async def book_a_place(database: Database, clock: VirtualClock) -> Operation:
+    for holder in (1, 2):
+        await database.paces.take("one", PACE, holder=holder)
+    clock.advance(milliseconds=10)
+    return lambda: database.paces.take("one", PACE, holder=3)
+
+
+async def forget_places(database: Database, clock: VirtualClock) -> Operation:
+    for holder in (1, 2):
+        await database.paces.take("one", PACE, holder=holder)
+    return lambda: database.paces.forget_old(clock.now() + timedelta(hours=1))
+
+
 async def retry_one(database: Database, clock: VirtualClock) -> Operation:
     claimed = await claimed_one(database, clock, "a")
     return lambda: database.inbox.retry(claimed, run_at=clock.now() + timedelta(hours=1), error="503")
@@ -172,6 +209,13 @@ async def put_off_effect(database: Database, clock: VirtualClock) -> Operation:
     return lambda: database.outbox.retry(claimed, clock.now() + timedelta(hours=1), "503")
 
 
+async def defer_effect(database: Database, clock: VirtualClock) -> Operation:
+    for name in "ab":
+        await database.outbox.enqueue(effect(name, clock.now()))
+    claimed = (await database.outbox.claim("forward", limit=8, lease_seconds=60))[0]
+    return lambda: database.outbox.defer(claimed, clock.now() + timedelta(hours=1))
+
+
 async def bury_effect(database: Database, clock: VirtualClock) -> Operation:
     await database.outbox.enqueue(effect("a", clock.now()))
     claimed = (await database.outbox.claim("forward", limit=8, lease_seconds=60))[0]
@@ -188,6 +232,10 @@ SCENARIOS: dict[str, tuple[Scenario, int]] = {
     "requeue": (requeue_one, 6),
     "claim": (claim_some, 6),
     "save": (save_a_batch, 27),
+    "answer": (answer_comments, 3),
+    "pace take": (take_a_place, 5),
+    "pace book": (book_a_place, 5),
+    "pace forget": (forget_places, 4),
     "retry": (retry_one, 2),
     "bury": (bury_one, 4),
     "release": (release_one, 2),
@@ -195,6 +243,7 @@ SCENARIOS: dict[str, tuple[Scenario, int]] = {
     "effects claim": (claim_effects, 1),
     "effect done": (finish_effect, 1),
     "effect retry": (put_off_effect, 2),
+    "effect defer": (defer_effect, 2),
     "effect bury": (bury_effect, 3),
     "effect revive": (revive_effect, 3),
 }

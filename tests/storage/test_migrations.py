@@ -83,6 +83,27 @@ def test_every_revision_goes_up_and_down_and_up_again_and_guards_the_journal(emp
     assert listed(empty_url, LIST_TABLES) == tables
 
 
+def test_what_a_database_holds_outlives_the_way_up_and_down(empty_url: str) -> None:
+    """Revision 0002 puts a column into a table that has rows."""
+    migrating.upgrade(empty_url, "0001")
+    asyncio.run(
+        execute(
+            empty_url,
+            "INSERT INTO customers (id, github_account_id, github_login, source, created_at) "
+            "VALUES (1, 7, 'octocat', 'github_installation', 5)",
+            "INSERT INTO credit_accounts (id, customer_id, unit, next_expiry, head) VALUES (2, 1, 'credit', 9, 'head')",
+        )
+    )
+    show = "SELECT github_login, shows_figures FROM customers JOIN credit_accounts ON customer_id = customers.id"
+
+    migrating.upgrade(empty_url)
+    assert [tuple(row) for row in asyncio.run(execute(empty_url, show))] == [("octocat", False)]
+    asyncio.run(execute(empty_url, "UPDATE customers SET shows_figures = true"))
+    migrating.downgrade(empty_url, "0001")
+    migrating.upgrade(empty_url)
+    assert [tuple(row) for row in asyncio.run(execute(empty_url, show))] == [("octocat", False)]
+
+
 # SQLite can't be asked for the index on lower(github_login); it is compared on PostgreSQL.
 @pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index:UserWarning")
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index:sqlalchemy.exc.SAWarning")

@@ -85,6 +85,31 @@ async def test_what_is_put_off_holds_up_its_key_and_no_other(database: Database,
     assert await ids(database) == [2]
 
 
+async def test_what_is_deferred_was_not_tried_and_holds_up_its_key_and_no_other(
+    database: Database, clock: VirtualClock
+) -> None:
+    for dedupe_key, key in (("1", "a"), ("2", "a"), ("3", "b")):
+        await database.outbox.enqueue(effect(dedupe_key, clock.now(), key=key))
+    first, other = await claim(database)
+    await database.outbox.retry(first, clock.now(), "503")
+    first = (await claim(database))[0]
+    later = clock.now() + timedelta(seconds=2)
+    await database.outbox.defer(first, later)
+
+    assert await ids(database) == []
+    await database.outbox.done(other)
+    assert await database.outbox.next_due("forward") == later
+    clock.set(later)
+    again = (await claim(database))[0]
+    # It was tried once, and is for the third time in somebody's hands.
+    assert (again.id, again.attempts, again.lease_number) == (1, 2, 3)
+    row = await database.outbox.show(1)
+    assert row is not None
+    assert row.error == "503"
+    await database.outbox.done(again)
+    assert await ids(database) == [2]
+
+
 async def test_a_dead_one_lets_the_next_go_and_raises_an_alarm(database: Database, clock: VirtualClock) -> None:
     await database.outbox.enqueue(effect("1", clock.now()))
     await database.outbox.enqueue(effect("2", clock.now()))
@@ -127,6 +152,8 @@ async def test_a_lease_runs_out_and_the_late_one_ends_nothing(database: Database
         await database.outbox.ignore(old, "late")
     with pytest.raises(LeaseLostError):
         await database.outbox.retry(old, clock.now(), "late")
+    with pytest.raises(LeaseLostError):
+        await database.outbox.defer(old, clock.now())
     with pytest.raises(LeaseLostError):
         await database.outbox.bury(old, "late")
     assert await database.alarms.list() == []

@@ -7,7 +7,7 @@ import pytest
 from billing.ledger.verify import Audit, verify_account
 from billing.ports import Changes, Unit
 from billing.state import CustomerState
-from billing.values import AccountId, CustomerId
+from billing.values import AccountId, CustomerId, GitHubAccountId
 from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.errors import AmbiguousReferenceError
@@ -66,6 +66,14 @@ async def test_customers_are_paged_both_ways(database: Database, clock: VirtualC
     assert ids(await database.reads.customers(limit=3, after=CustomerId(6))) == [7]
     assert await database.reads.customer(CustomerId(3)) == states[2]
     assert await database.reads.customer(CustomerId(99)) is None
+
+
+async def test_a_customer_is_found_by_the_account_and_read_whole(database: Database, clock: VirtualClock) -> None:
+    await provision(database, clock, 8, credits_=3)
+    state = await provision(database, clock, 7, credits_=5, login="octocat")
+
+    assert await database.reads.by_github_account(GitHubAccountId(7)) == state
+    assert await database.reads.by_github_account(GitHubAccountId(9)) is None
 
 
 async def booked(database: Database, clock: VirtualClock) -> CustomerState:

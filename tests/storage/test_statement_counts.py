@@ -10,13 +10,14 @@ from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.deliveries import ClaimedDelivery
 from storage.statements import BATCH
-from tests.storage.builders import Booking, delivery, done, new_customer
+from tests.storage.builders import Booking, delivery, done, new_customer, reply
 from tests.storage.faults import Traffic, watched
 
 MOST_FOR_RECORDING = 4
 MOST_FOR_CLAIMING = 6
 MOST_FOR_APPLYING = 20
 MOST_FOR_RELEASING = 3
+MOST_FOR_ANSWERING = 5
 """The beginning of the transaction included, which is a statement on SQLite."""
 
 A_GOAL_FOR_EACH_DELIVERY = 2.0
@@ -73,6 +74,26 @@ async def test_a_batch_costs_a_fixed_number_of_statements(database: Database, cl
     if count == BATCH:
         everything = (recording, claiming, applying, releasing)
         assert sum(len(each.statements) for each in everything) / count <= A_GOAL_FOR_EACH_DELIVERY
+
+
+@pytest.mark.parametrize("count", [1, BATCH])
+async def test_a_batch_of_answers_costs_a_fixed_number_of_statements(
+    database: Database, clock: VirtualClock, count: int
+) -> None:
+    """The leases are looked at, the replies are one executemany (PostgreSQL is told of the work), the ends another."""
+    await asyncio.gather(*(database.inbox.record(delivery(f"d{n}", clock.now(), account=n)) for n in range(count)))
+    claimed = await claim(database)
+    changes = Changes(
+        deliveries=[done(one) for one in claimed], replies=[reply(n, number=n % 5) for n in range(1, count + 1)]
+    )
+
+    with watched(Traffic()) as answering:
+        await database.store.transact(lambda unit: unit.save(changes, clock.now()))
+
+    assert len(claimed) == count
+    assert len(answering.statements) <= MOST_FOR_ANSWERING, answering.statements
+    assert answering.commits == 1
+    assert len(await database.outbox.list(limit=1000)) == count
 
 
 async def claim(database: Database) -> list[ClaimedDelivery]:

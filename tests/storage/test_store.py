@@ -28,7 +28,7 @@ async def test_a_new_customer_is_loaded_as_it_was_saved(database: Database, cloc
     fresh = new_customer(1, 2, 7, clock.now(), login="octocat")
     full = replace(
         fresh,
-        customer=replace(fresh.customer, signup_at=clock.now(), signup_withheld=True),
+        customer=replace(fresh.customer, signup_at=clock.now(), signup_withheld=True, shows_figures=True),
         subscriptions=(subscription(clock.now()),),
         installations=(installation(70, clock.now()), installation(71, clock.now())),
     )
@@ -41,7 +41,7 @@ async def test_only_what_differs_is_changed(database: Database, clock: VirtualCl
     before = await provision(database, clock)
     with_plan = replace(
         before,
-        customer=replace(before.customer, github_login="new-name", signup_at=clock.now()),
+        customer=replace(before.customer, github_login="new-name", signup_at=clock.now(), shows_figures=True),
         subscriptions=(subscription(clock.now()),),
         installations=(installation(70, clock.now()),),
     )
