@@ -100,6 +100,7 @@ async def working(
 def _housekeeping(settings: ServerSettings, clock: Clock, database: Database, plans: PlanCatalog) -> Housekeeping:
     return Housekeeping(
         inbox=database.inbox,
+        paces=database.paces,
         clock=clock,
         retention_days=settings.retention_days,
         marketplace_plan_ids=_marketplace_plan_ids(plans),

@@ -1,22 +1,29 @@
-"""What has to be done now and then without anybody asking: dropping old bodies, and catching up with the catalogue."""
+"""What has to be done now and then without anybody asking: forgetting what is old, catching up with the catalogue."""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
+from billing.paces import CONFUSED_IN_REPOSITORY, WRITES_OF_INSTALLATION
 from billing.ports import Clock
 from bot.retries import TEMPORARY
 from bot.waking import Waker
 from storage.inbox import Inbox
+from storage.paces import Paces
 
 log = structlog.get_logger()
 
 ROUND_SECONDS: Final = 3600.0
-MOST_DROPS: Final = 1000
-"""How many transactions dropping old bodies takes at most in one round; the next does the rest."""
+MOST_TIMES: Final = 1000
+"""How many transactions forgetting one kind of old things takes at most in one round; the next does the rest."""
+
+PLACES_KEPT: Final = timedelta(
+    seconds=max(limit.seconds for limits in (WRITES_OF_INSTALLATION, CONFUSED_IN_REPOSITORY) for limit in limits)
+)
+"""No limit looks further back."""
 
 AGAIN_AFTER_SECONDS: Final = 30.0
 """After a round that failed because the database was away."""
@@ -30,8 +37,11 @@ class Housekeeping:
         marketplace_plan_ids: the plans of the catalogue. Whoever bought one that was unknown until now is caught up.
     """
 
-    def __init__(self, *, inbox: Inbox, clock: Clock, retention_days: int, marketplace_plan_ids: Sequence[int]) -> None:
+    def __init__(
+        self, *, inbox: Inbox, paces: Paces, clock: Clock, retention_days: int, marketplace_plan_ids: Sequence[int]
+    ) -> None:
         self._inbox = inbox
+        self._paces = paces
         self._clock = clock
         self._retention = timedelta(days=retention_days)
         self._marketplace_plan_ids = marketplace_plan_ids
@@ -62,20 +72,22 @@ class Housekeeping:
         """Do a round, and return after how many seconds to do the next."""
         try:
             requeued = await self._inbox.requeue_unmapped(self._marketplace_plan_ids)
-            dropped = await self._drop_bodies()
+            now = self._clock.now()
+            dropped = await self._until_none(self._inbox.drop_old_bodies, now - self._retention)
+            forgotten = await self._until_none(self._paces.forget_old, now - PLACES_KEPT)
         except TEMPORARY as failure:
             log.warning("housekeeping_put_off", reason=str(failure))
             return AGAIN_AFTER_SECONDS
-        if requeued or dropped:
-            log.info("housekeeping_done", requeued=requeued, dropped=dropped)
+        if requeued or dropped or forgotten:
+            log.info("housekeeping_done", requeued=requeued, dropped=dropped, forgotten=forgotten)
         return ROUND_SECONDS
 
-    async def _drop_bodies(self) -> int:
-        """Drop old bodies until there are no more, or until stopped; how many."""
-        before, dropped = self._clock.now() - self._retention, 0
-        for _ in range(MOST_DROPS):
-            count = 0 if self._is_stopping else await self._inbox.drop_old_bodies(before)
+    async def _until_none(self, forget: Callable[[datetime], Awaitable[int]], before: datetime) -> int:
+        """Forget what is older, some at a time, until there is no more of it, or until stopped; how many."""
+        forgotten = 0
+        for _ in range(MOST_TIMES):
+            count = 0 if self._is_stopping else await forget(before)
             if not count:
                 break
-            dropped += count
-        return dropped
+            forgotten += count
+        return forgotten

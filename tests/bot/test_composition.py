@@ -1,9 +1,11 @@
 """The parts, put together as the server runs them."""
 
 import zlib
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from billing.paces import WRITES_OF_INSTALLATION
 from billing.plans import PlanCatalog
 from billing.ports import Alarm
 from bot.forwarding import FORWARD_TOPIC, ForwardedDelivery
@@ -75,6 +77,18 @@ async def test_alarms_are_told_while_the_vendors_app_answers_nothing(sqlite_url:
             vendor.let_go()
 
 
+def housekeeping_of(
+    database: Database, clock: VirtualClock, *, marketplace_plan_ids: Sequence[int] = ()
+) -> Housekeeping:
+    return Housekeeping(
+        inbox=database.inbox,
+        paces=database.paces,
+        clock=clock,
+        retention_days=30,
+        marketplace_plan_ids=marketplace_plan_ids,
+    )
+
+
 async def test_bodies_are_dropped_when_their_time_is_over(
     database: Database, clock: VirtualClock, plans: PlanCatalog
 ) -> None:
@@ -88,7 +102,7 @@ async def test_bodies_are_dropped_when_their_time_is_over(
         return not (await plant.row(delivery)).body
 
     def housekeeping() -> Housekeeping:
-        return Housekeeping(inbox=database.inbox, clock=clock, retention_days=30, marketplace_plan_ids=[1313])
+        return housekeeping_of(database, clock, marketplace_plan_ids=[1313])
 
     clock.advance(days=29)
     async with running(housekeeping()):
@@ -102,6 +116,27 @@ async def test_bodies_are_dropped_when_their_time_is_over(
     async with running(housekeeping()):
         await until(is_dropped_within_an_hour)
     assert clock.now() >= START + timedelta(days=30)
+
+
+async def test_places_are_forgotten_once_no_limit_looks_back_at_them(
+    database: Database, database_url: str, clock: VirtualClock
+) -> None:
+    for holder in (1, 2, 3):
+        await database.paces.take("installation:1", WRITES_OF_INSTALLATION, holder=holder)
+
+    async def kept() -> tuple[int, int]:
+        counts = [await scalar(database_url, f"SELECT count(*) FROM {table}") for table in ("paces", "pace_bookings")]
+        return int(str(counts[0])), int(str(counts[1]))
+
+    async def is_empty_within_an_hour() -> bool:
+        clock.advance(hours=1)
+        return await kept() == (0, 0)
+
+    clock.advance(hours=1)
+    async with running(housekeeping_of(database, clock)):
+        await until_true(lambda: clock.sleeping)
+        assert await kept() == (2, 1)
+        await until(is_empty_within_an_hour)
 
 
 async def test_housekeeping_stops_in_the_middle_of_a_long_round(
@@ -123,7 +158,7 @@ async def test_housekeeping_stops_in_the_middle_of_a_long_round(
     async def has_begun() -> bool:
         return await left() < 20_000
 
-    async with running(Housekeeping(inbox=database.inbox, clock=clock, retention_days=30, marketplace_plan_ids=[])):
+    async with running(housekeeping_of(database, clock)):
         await until(has_begun)
     # What stops in its turn has twenty seconds with all the others; the next round does the rest.
     assert await left() > 0
@@ -134,5 +169,5 @@ async def test_housekeeping_outlives_a_database_that_is_away(tmp_path: Path, clo
     await database.open()
     await database.close()
 
-    async with running(Housekeeping(inbox=database.inbox, clock=clock, retention_days=30, marketplace_plan_ids=[])):
+    async with running(housekeeping_of(database, clock)):
         await until_true(lambda: clock.sleeping)
