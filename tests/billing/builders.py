@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from billing.commands import (
+    Answer,
     Cause,
     Command,
     FollowInstallation,
@@ -16,6 +17,7 @@ from billing.commands import (
     MarketplaceTruth,
     Note,
     PendingChange,
+    Question,
     RevokeCredits,
     SpendCredits,
 )
@@ -29,12 +31,16 @@ from billing.state import CustomerState, Grant, Period, Subscription
 from billing.values import (
     NEVER,
     AccountId,
+    CommentId,
     Credits,
     CustomerId,
     DeliveryId,
     GitHubAccountId,
     InstallationId,
+    Permission,
     Provider,
+    RepositoryId,
+    Word,
 )
 
 FREE, STARTER, PRO, MAX, TEAM, ROLLING, WHOLE, UNKNOWN = 1111, 1212, 1313, 1414, 1515, 1616, 1717, 9999
@@ -51,6 +57,7 @@ rank = 0
 included_credits = 0
 signup_credits = 5
 price_cents = 0
+low_balance = [1, 0]
 marketplace_plan_ids = [1111]
 
 [plans.payg]
@@ -73,6 +80,7 @@ name = "Pro"
 rank = 20
 included_credits = 60
 price_cents = 59900
+low_balance = [10, 0]
 marketplace_plan_ids = [1313]
 
 [plans.max]
@@ -205,6 +213,28 @@ def spend(count: int, *, key: str, at: datetime | None = None, reference: str = 
         reference=reference,
         occurred_at=at or day(1, 1),
     )
+
+
+def asked(
+    permission: Permission = Permission.WRITE,
+    *,
+    is_private: bool = True,
+    comment: int = 901,
+    why: Cause | None = None,
+) -> Answer:
+    """A comment that asks for the credits, by somebody with this permission."""
+    question = Question(
+        installation_id=InstallationId(1),
+        account_id=ACCOUNT.id,
+        repository_id=RepositoryId(7),
+        owner=ACCOUNT.login,
+        repository="hello",
+        is_private=is_private,
+        number=12,
+        comment_id=CommentId(comment),
+        words=(Word.CREDITS,),
+    )
+    return Answer(question=question, permission=permission, cause=why or cause())
 
 
 @dataclass

@@ -8,11 +8,11 @@ import pytest
 from typing_extensions import override
 
 from billing.batch import delivery_end, run_batch
-from billing.commands import Applied, Command, Ignore, Postponed, Refused
-from billing.errors import UnknownCustomerError
+from billing.commands import Answered, Applied, Command, Ignore, Ignored, Postponed, Refused, ShowFigures
+from billing.errors import BillingError, CannotActError, UnknownCustomerError
 from billing.ports import DeliveryEnd, Unit
-from billing.values import CustomerId, SubscriptionState
-from tests.billing.builders import PLANS, PRO, truth
+from billing.values import CustomerId, Permission, SubscriptionState
+from tests.billing.builders import PLANS, PRO, asked, truth
 from tests.billing.office import Office, spending
 from tests.fakes import MemoryStore
 
@@ -90,10 +90,59 @@ async def test_a_batch_asks_only_for_what_its_commands_need(office: Office) -> N
     assert calls == {"lost_leases": 1, "lock": 1, "losses_since": 1, "save": 1}
 
 
-def test_a_refused_delivery_ends_as_refused(office: Office) -> None:
+async def test_an_answer_locks_no_customer_and_ends_its_delivery(office: Office) -> None:
+    customers = await office.customers(1)
+    answers: list[Command] = [
+        asked(comment=901, why=office.cause(1)),
+        asked(Permission.READ, comment=902, why=office.cause(1)),
+        asked(Permission.READ, is_private=False, comment=903, why=office.cause(1)),
+    ]
+    with office.store.locked_elsewhere(customers[0]):
+        results, calls = await carried_out(office, answers)
+    assert [type(result) for result in results] == [Answered, Answered, Ignored]
+    assert calls == {"lost_leases": 1, "lock": 1, "save": 1}
+    tables = office.store.tables
+    assert [end.state for end in tables.deliveries.values()][-3:] == ["done", "done", "ignored"]
+    assert [(reply.question.comment_id, reply.reaction) for reply in tables.replies.values()] == [
+        (901, "eyes"),
+        (902, "confused"),
+    ]
+
+
+async def test_of_two_replies_to_one_comment_the_first_stands(office: Office) -> None:
+    first, second = asked(why=office.cause(1)), asked(Permission.NONE, why=office.cause(1))
+    results, _ = await carried_out(office, [first])
+    again, _ = await carried_out(office, [second])
+    assert results == again == [Answered()]
+    assert [reply.reaction for reply in office.store.tables.replies.values()] == ["eyes"]
+
+
+async def test_whether_figures_are_shown_is_decided_among_the_customers_other_commands(office: Office) -> None:
+    customers = await office.customers(2)
+    commands: list[Command] = [
+        ShowFigures(customer_id=customers[0], shown=True, actor="operator"),
+        spending(customers[0], 1, "a"),
+        ShowFigures(customer_id=CustomerId(99), shown=True, actor="operator"),
+    ]
+    results, calls = await carried_out(office, commands)
+    assert [type(result) for result in results] == [Applied, Applied, Refused]
+    assert calls == {"lock": 1, "remembered": 1, "save": 1}
+    first, second = (office.store.state(each) for each in customers)
+    assert (first.customer.shows_figures, first.account.posted) == (True, 4)
+    assert not second.customer.shows_figures
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UnknownCustomerError("7"), "there is no customer 7"),
+        (CannotActError("the installation is suspended"), "the installation is suspended"),
+    ],
+)
+def test_a_refused_delivery_ends_as_refused(office: Office, error: BillingError, told: str) -> None:
     command = Ignore(reason="nothing", cause=office.cause(1))
-    end = delivery_end(command, Refused(error=UnknownCustomerError("7")))
-    assert end == DeliveryEnd(cause=command.cause, state="refused", error="there is no customer 7")
+    end = delivery_end(command, Refused(error=error))
+    assert end == DeliveryEnd(cause=command.cause, state="refused", error=told)
 
 
 async def test_rule_10_losses_of_the_same_batch_count(office: Office) -> None:

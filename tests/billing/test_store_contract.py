@@ -7,16 +7,28 @@ from random import Random
 
 import pytest
 
-from billing.commands import KeyedCommand, Lease
+from billing.commands import KeyedCommand, Lease, ShowFigures
 from billing.ledger.chain import FIRST_HEAD
 from billing.ports import Changes, Store, Unit
-from billing.records import Alarm, Loss, Recovery, Remembered, SignupSlot
+from billing.records import Alarm, Loss, Recovery, Remembered, Reply, SignupSlot
 from billing.service import BillingService
 from billing.state import CustomerState
-from billing.values import AccountId, GitHubAccountId, Provider
+from billing.values import AccountId, GitHubAccountId, Provider, Reaction
 from sandbox.clock import VirtualClock
 from storage.database import Database
-from tests.billing.builders import ACCOUNT, ACCOUNT_ID, CUSTOMER_ID, PLANS, PRO, History, grant, revoke, spend, truth
+from tests.billing.builders import (
+    ACCOUNT,
+    ACCOUNT_ID,
+    CUSTOMER_ID,
+    PLANS,
+    PRO,
+    History,
+    asked,
+    grant,
+    revoke,
+    spend,
+    truth,
+)
 from tests.database import START
 from tests.fakes import MemoryStore
 
@@ -84,6 +96,24 @@ async def test_what_was_saved_is_loaded_with_the_open_grants(store: Store) -> No
     loaded = await load(store)
     assert loaded is not None
     assert {each.number for each in loaded.grants} == {each.number for each in saved.customer.grants} == {1, 2}
+
+
+async def test_whether_figures_are_shown_is_kept(store: Store) -> None:
+    saved = history()
+    await keep(store, None, saved)
+    before, booked = await load(store), len(saved.journal)
+    for shown in (True, False):
+        saved.do(ShowFigures(customer_id=CUSTOMER_ID, shown=shown, actor="operator"))
+        await keep(store, before, saved, booked=booked)
+        before = await load(store)
+        assert before is not None
+        assert before.customer.shows_figures is shown
+
+
+async def test_a_reply_is_saved_once_however_often_it_comes(store: Store) -> None:
+    reply = Reply(question=asked().question, reaction=Reaction.EYES)
+    for _ in range(2):
+        await store.transact(lambda unit: unit.save(Changes(replies=[reply]), START))
 
 
 async def test_what_raises_leaves_nothing_behind(store: Store) -> None:

@@ -1,0 +1,104 @@
+"""Rule 35, and rule 33's last sentence: one answer of ours in a thread, edited while it can be seen, else moved."""
+
+import itertools
+import random
+from datetime import timedelta
+
+import pytest
+
+from billing.conversation import Edit, NothingToSay, OwnAnswer, Placement, PostAnew, place
+from billing.values import CommentId
+from tests.billing.builders import day
+
+NOW = day(12, 1, 9)
+
+
+def own(comment: int, *, to: int, minutes_ago: float = 60, is_among_last_ten: bool = True) -> OwnAnswer:
+    """One of our answers."""
+    return OwnAnswer(
+        comment_id=CommentId(comment),
+        answers_to=CommentId(to),
+        changed_at=NOW - timedelta(minutes=minutes_ago),
+        is_among_last_ten=is_among_last_ten,
+    )
+
+
+def placed(question: int, *answers: OwnAnswer) -> Placement:
+    """Where the answer to this comment goes."""
+    return place(answers, CommentId(question), NOW)
+
+
+def test_rule_33_the_first_answer_of_a_thread_is_posted() -> None:
+    assert placed(100) == PostAnew()
+
+
+def test_rule_33_an_answer_among_the_last_ten_is_edited() -> None:
+    assert placed(200, own(101, to=100)) == Edit(comment_id=CommentId(101))
+
+
+def test_rule_33_an_answer_out_of_sight_is_posted_anew_and_the_old_one_deleted() -> None:
+    answer = own(101, to=100, is_among_last_ten=False)
+    assert placed(200, answer) == PostAnew(outdated=(CommentId(101),))
+
+
+@pytest.mark.parametrize("minutes_ago", [0, 0.5, 1, -0.5])
+def test_rule_35_within_a_minute_of_the_last_answer_it_is_edited_wherever_it_stands(minutes_ago: float) -> None:
+    answer = own(101, to=100, minutes_ago=minutes_ago, is_among_last_ten=False)
+    assert placed(200, answer) == Edit(comment_id=CommentId(101))
+
+
+def test_rule_35_after_a_minute_it_is_not() -> None:
+    answer = own(101, to=100, minutes_ago=1.001, is_among_last_ten=False)
+    assert placed(200, answer) == PostAnew(outdated=(CommentId(101),))
+
+
+def test_rule_35_the_same_comment_is_never_answered_twice() -> None:
+    assert placed(100, own(101, to=100)) == NothingToSay()
+    assert placed(100, own(101, to=100, is_among_last_ten=False)) == NothingToSay()
+
+
+def test_rule_35_an_answer_to_a_later_comment_stands() -> None:
+    assert placed(100, own(101, to=200)) == NothingToSay()
+
+
+def test_older_answers_of_ours_are_outdated() -> None:
+    answers = (own(300, to=299), own(101, to=100), own(201, to=200))
+    old = (CommentId(101), CommentId(201))
+    assert placed(400, *answers) == Edit(comment_id=CommentId(300), outdated=old)
+    assert placed(299, *answers) == NothingToSay(outdated=old)
+    assert placed(400, own(300, to=299, is_among_last_ten=False), own(101, to=100)) == PostAnew(
+        outdated=(CommentId(101), CommentId(300))
+    )
+
+
+def test_of_two_answers_to_one_comment_the_later_stands() -> None:
+    assert placed(100, own(101, to=100), own(102, to=100)) == NothingToSay(outdated=(CommentId(101),))
+
+
+def test_the_answer_to_the_latest_comment_counts_even_if_it_was_posted_first() -> None:
+    edited, orphan = own(101, to=300), own(201, to=200)
+    assert placed(250, edited, orphan) == NothingToSay(outdated=(CommentId(201),))
+    assert placed(400, edited, orphan) == Edit(comment_id=CommentId(101), outdated=(CommentId(201),))
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_rule_35_whatever_was_lost_a_repeat_comes_to_rest_with_one_answer(seed: int) -> None:
+    chance = random.Random(seed)
+    numbers = itertools.count(1000)
+    thread: list[OwnAnswer] = []
+    for question in sorted(chance.sample(range(1, 900), 20)):
+        # Up to three times, as if we hadn't learnt what became of it; and not every deletion comes through.
+        for _ in range(chance.randint(1, 3)):
+            chance.shuffle(thread)
+            where = placed(question, *thread)
+            deleted = {each for each in where.outdated if chance.random() < 0.7}
+            thread = [each for each in thread if each.comment_id not in deleted]
+            if isinstance(where, Edit):
+                thread = [each for each in thread if each.comment_id != where.comment_id]
+            if not isinstance(where, NothingToSay):
+                written = where.comment_id if isinstance(where, Edit) else next(numbers)
+                thread.append(own(written, to=question, is_among_last_ten=chance.random() < 0.5))
+        assert sum(each.answers_to == question for each in thread) == 1
+        last = placed(question, *thread)
+        assert isinstance(last, NothingToSay)
+        assert len(last.outdated) == len(thread) - 1
