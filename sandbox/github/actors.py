@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sandbox.github import payloads
+from sandbox.github import payloads, payloads_repository
 from sandbox.github.courier import Courier
 from sandbox.github.errors import ActionError
 from sandbox.github.model import Account, Installation, Repository
@@ -184,6 +184,11 @@ class InstallationActors:
                 self.state, installed, sender=self._sender(target, sender), former_login=former
             )
             self.courier.emit("app", "installation_target", body, installation_id=installed.id)
+            if target.type == "Organization" and "organization" in installed.events:
+                body = payloads_repository.organization_renamed_event(
+                    self.state, installed, sender=self._sender(target, sender), former_login=former
+                )
+                self.courier.emit("app", "organization", body, installation_id=installed.id)
         return target
 
     def _sender(self, account: Account, sender: AccountReference | None) -> Account:

@@ -37,7 +37,7 @@ class ConversationActors(RepositoryActors):
         *,
         pull_request: bool = False,
     ) -> Thread:
-        """Open an issue or a pull request.
+        """Open an issue, or a pull request, of which the App hears.
 
         Raises:
             ActionError: The author can't see the repository, it is archived, or there is no title.
@@ -64,6 +64,8 @@ class ConversationActors(RepositoryActors):
         )
         known.threads[thread.number] = thread
         self.state.changed()
+        if pull_request:
+            self._tell_of(known, "pull_request", payloads_conversation.pull_request_event(self.state, thread))
         return thread
 
     def comment(

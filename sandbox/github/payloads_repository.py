@@ -1,9 +1,9 @@
-"""The JSON of GitHub's webhooks about repositories, and what every webhook from a repository has."""
+"""The JSON of GitHub's webhooks about organizations and repositories, and what all from a repository have."""
 
 from typing import Any, Literal
 
 from sandbox.github import shapes, shapes_repository
-from sandbox.github.model import Account, Repository
+from sandbox.github.model import Account, Installation, Repository
 from sandbox.github.payloads import simple_installation
 from sandbox.github.state import GitHubState
 
@@ -27,6 +27,19 @@ def organization_item(state: GitHubState, account: Account) -> Json:
         "public_members_url": f"{url}/public_members{{/member}}",
         "avatar_url": f"{state.web_url}/avatars/u/{account.id}?v=4",
         "description": None,
+    }
+
+
+def organization_renamed_event(
+    state: GitHubState, installed: Installation, *, sender: Account, former_login: str
+) -> Json:
+    """Return the body of `organization` for a rename."""
+    return {
+        "action": "renamed",
+        "changes": {"login": {"from": former_login}},
+        "organization": organization_item(state, installed.account),
+        "installation": simple_installation(installed),
+        "sender": shapes.simple_user(state, sender),
     }
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.clock import VirtualClock
-from sandbox.github.model import Plan
+from sandbox.github.model import Installation, Plan, Repository, Thread
 from sandbox.github.server import GitHubStandIn
 from sandbox.github.state import default_plans
 from tests.contract import GitHubContract
@@ -223,6 +223,48 @@ async def client(github: GitHubStandIn) -> AsyncIterator[Client]:
     """A client of the stand-in's API."""
     async with aiohttp.ClientSession() as session:
         yield Client(github, session)
+
+
+@dataclass(slots=True, kw_only=True)
+class Bot:
+    """Asks as an installation."""
+
+    client: Client
+    installed: Installation
+    token: str
+
+    async def ask(self, method: str, path: str, body: Any = None, *, follow: bool = True) -> Answer:
+        return await self.client.ask(method, path, token=self.token, json=body, allow_redirects=follow)
+
+    async def get(self, path: str) -> Answer:
+        return await self.ask("GET", path)
+
+
+async def connect(client: Client, installed: Installation, **narrowed: Any) -> Bot:
+    """Get a token of an installation, narrowed if wanted."""
+    made = await client.ask("POST", f"/app/installations/{installed.id}/access_tokens", json=narrowed)
+    assert made.status == 201, made.text
+    return Bot(client=client, installed=installed, token=made.body["token"])
+
+
+@pytest.fixture
+def project(github: GitHubStandIn) -> Repository:
+    """A private repository `acme/project` of an organization that alice owns."""
+    return github.add_repository(
+        github.add_organization("acme", owner=github.add_user("alice")), "project", private=True
+    )
+
+
+@pytest.fixture
+def issue(github: GitHubStandIn, project: Repository) -> Thread:
+    """The project's first issue, by alice."""
+    return github.open_issue(project, "alice", "It breaks", "How it breaks")
+
+
+@pytest.fixture
+async def bot(client: Client, github: GitHubStandIn, project: Repository) -> Bot:
+    """The App on the organization."""
+    return await connect(client, github.install(project.owner))
 
 
 async def shown(client: "Client", account_id: int) -> Any:
