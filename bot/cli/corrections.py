@@ -97,26 +97,26 @@ async def _correct(session: Session, correction: Correction, *, yes: bool) -> di
     state = await session.customer(correction.reference)
     if correction.expires_at <= session.clock.now():
         raise WrongUseError("The day lies in the past.", "Give a later one by --expires.")
-    for line in _about(session, state):
+    for line in about(session, state):
         say(line)
     require_yes(_question(correction), yes=yes)
     key = correction.key or f"{ACTOR}:{secrets.token_hex(KEY_BYTES)}"
     say(f"key: {key} (the same command with --key {key} would do it only once)")
     async with session.billing() as billing:
         outcome = await billing.handle(_command(correction, state, key))
-    applied = _applied(outcome)
+    done = applied(outcome)
     after = await session.customer(str(state.customer.id))
     return {
         "customer_id": state.customer.id,
         "amount": correction.amount,
         "key": key,
-        "entries": list(applied.entries),
-        "replayed": applied.replayed,
+        "entries": list(done.entries),
+        "replayed": done.replayed,
         "available": available(after, session.clock.now()).count,
     }
 
 
-def _about(session: Session, state: CustomerState) -> list[str]:
+def about(session: Session, state: CustomerState) -> list[str]:
     """Say who was found."""
     customer = state.customer
     login = customer.github_login or "login unknown"
@@ -155,7 +155,7 @@ def _command(correction: Correction, state: CustomerState, key: str) -> "Command
     )
 
 
-def _applied(outcome: Outcome) -> Applied:
+def applied(outcome: Outcome) -> Applied:
     """Return what was done.
 
     Raises:

@@ -20,6 +20,7 @@ def customer_record(state: CustomerState, plans: PlanCatalog, *, now: datetime) 
         "email": None,
         "source": customer.source,
         "plan": effective_plan(state, plans).id,
+        "figures_in_public": customer.shows_figures,
         "subscriptions": [subscription_record(each) for each in state.subscriptions],
         "credits": credits_record(state, now=now),
         "installations": [

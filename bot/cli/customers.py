@@ -1,7 +1,10 @@
 """`tallyhook customers`: who they are, and everything about one."""
 
+import enum
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from bot.cli.options import AsJson, Limit, Reference, examples, group
 from bot.cli.output import print_fields, print_json, print_lines, print_table, readable_day, readable_time
@@ -9,9 +12,18 @@ from bot.cli.output import print_fields, print_json, print_lines, print_table, r
 if TYPE_CHECKING:
     from bot.cli.database import Session
 
-customers = group("Look at customers.", "tallyhook customers list", "tallyhook customers show github:@acme")
+customers = group(
+    "Look at customers, and note what they chose.", "tallyhook customers list", "tallyhook customers show github:@acme"
+)
 
 _COLUMNS = ("ID", "GITHUB ACCOUNT", "LOGIN", "PLAN", "CREDITS", "SOURCE")
+
+
+class Figures(enum.StrEnum):
+    """Whether figures are shown in public repositories."""
+
+    SHOWN = "shown"
+    HIDDEN = "hidden"
 
 
 @customers.command("list", epilog=examples("tallyhook customers list", "tallyhook customers list --limit 1000 --json"))
@@ -59,6 +71,29 @@ def show(reference: Reference, *, as_json: AsJson = False) -> None:
         _print_customer(record)
 
 
+@customers.command(
+    "figures",
+    epilog=examples(
+        "tallyhook customers figures github:@octocat shown",
+        "tallyhook customers figures 12 hidden --json",
+    ),
+)
+def figures(
+    reference: Reference,
+    choice: Annotated[Figures, typer.Argument(metavar="shown|hidden", help="What the account has chosen.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Choose whether public repositories are told figures.
+
+    It is the account's choice: an answer to a comment there can be read by everybody. Without it a word is told, such
+    as "enough", and never a number. Private repositories always get the figures.
+    """
+    from bot.cli.figures import choose
+
+    choose(reference, shown=choice is Figures.SHOWN, as_json=as_json)
+
+
 async def _newest(session: "Session", limit: int) -> list[dict[str, Any]]:
     """Return the newest customers as rows."""
     from bot.cli.customer_record import customer_row
@@ -85,6 +120,7 @@ def _print_customer(record: dict[str, Any]) -> None:
             ("known from", record["source"]),
             ("plan", record["plan"]),
             ("credits", f"{balance['available']} available, {balance['held']} held, {balance['debt']} owed"),
+            ("figures", f"{'shown' if record['figures_in_public'] else 'hidden'} in public repositories"),
         ]
     )
     for each in record["subscriptions"]:

@@ -24,6 +24,7 @@ WHOLE = {
     "email",
     "source",
     "plan",
+    "figures_in_public",
     "subscriptions",
     "credits",
     "installations",
@@ -51,6 +52,7 @@ def test_show_prints_the_promised_fields(seeded: Settings) -> None:
     assert (record["github_account_id"], record["github_login"], record["plan"]) == (ACME.id, "acme", "pro")
     assert (record["email"], record["stripe_customer_id"], record["stripe_payment_method_id"]) == (None, None, None)
     assert (record["billing_consent_given"], record["billing_consent_at"]) == (False, None)
+    assert record["figures_in_public"] is False
     assert MOMENT.fullmatch(subscription.pop("current_period_end"))
     assert subscription == {
         "provider": "github_marketplace",
@@ -109,6 +111,57 @@ def test_people_get_the_same_in_words(seeded_sqlite: Settings) -> None:
     assert "github_marketplace: pro, active" in whole.stdout
     assert "signup" in whole.stdout
     assert re.search(r"^plan +pro$", whole.stdout, re.MULTILINE)
+    assert re.search(r"^figures +hidden in public repositories$", whole.stdout, re.MULTILINE)
+
+
+def test_an_account_chooses_whether_its_figures_are_shown_and_can_choose_again(seeded: Settings) -> None:
+    before = shown(seeded, "github:@acme")
+
+    def choose(choice: str) -> Any:
+        ended = invoke("customers", "figures", "github:@acme", choice, "--json", settings=seeded)
+        assert ended.code == 0, ended.stderr
+        assert "acme (Organization 6811672 at GitHub)" in ended.stderr
+        return json.loads(ended.stdout)
+
+    is_shown = {"customer_id": before["id"], "figures_in_public": True, "changed": True}
+    assert choose("shown") == is_shown
+    assert choose("shown") == is_shown | {"changed": False}
+    assert shown(seeded, "github:@acme") == before | {"figures_in_public": True}
+    assert shown(seeded, "github:@octocat")["figures_in_public"] is False
+    assert choose("hidden") == is_shown | {"figures_in_public": False}
+    # No entry was written for any of it.
+    assert shown(seeded, "github:@acme") == before
+
+
+def test_a_choice_is_told_in_words(seeded_sqlite: Settings) -> None:
+    said = [
+        invoke("customers", "figures", "github:@octocat", choice, settings=seeded_sqlite).stdout
+        for choice in ("shown", "shown", "hidden")
+    ]
+
+    assert [line.split(".")[0] for line in said] == [
+        "In public repositories figures are shown",
+        "In public repositories figures are shown, as before",
+        "In public repositories no figures are shown",
+    ]
+    assert "shown in public" not in invoke("customers", "show", "github:@octocat", settings=seeded_sqlite).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("github:@octocat",), 2, "shown|hidden"),
+        (("github:@octocat", "perhaps"), 2, "'perhaps' is not one of 'shown', 'hidden'"),
+        (("github:@nobody", "shown"), 1, "There is no customer github:@nobody."),
+    ],
+)
+def test_a_choice_of_nobody_or_of_nothing_is_refused(
+    seeded_sqlite: Settings, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    ended = invoke("customers", "figures", *arguments, settings=seeded_sqlite)
+
+    assert (ended.code, ended.stdout) == (code, "")
+    assert words in ended.stderr
 
 
 @pytest.mark.parametrize("reference", ["99", "github:1", "github:@nobody", "stripe:cus_1", "someone@example.com"])

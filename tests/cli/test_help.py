@@ -43,6 +43,7 @@ def test_the_tree_is_the_promised_one() -> None:
         "credits grant",
         "credits revoke",
         "credits statement",
+        "customers figures",
         "customers list",
         "customers show",
         "deliveries list",
