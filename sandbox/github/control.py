@@ -1,21 +1,25 @@
-"""The sandbox's own addresses, by which a page or a script acts on the stand-in: plain JSON under `/_sandbox`."""
+"""What can be done by JSON under `/_sandbox/act`: each act's fields, and what is told of what came of it."""
 
-import datetime as dt
 from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
 
-from sandbox.github import shapes
-from sandbox.github.errors import ActionError
-from sandbox.github.rest_faults import RestFault
-from sandbox.github.variants import VARIANTS
-from sandbox.github.webhook_faults import WebhookFault
-from sandbox.github.world import World
+from sandbox.github.model import (
+    Account,
+    Comment,
+    Installation,
+    Plan,
+    Purchase,
+    Reaction,
+    ReactionContent,
+    Repository,
+    Role,
+    Thread,
+)
 
 Json = dict[str, Any]
 Reference = int | str
-_MOST_DELIVERIES_SHOWN = 100
 
 
 class Command(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -68,6 +72,12 @@ class Repositories(BySender, kw_only=True):
     names: list[str]
 
 
+class NewRepositories(Repositories, kw_only=True):
+    """Choose repositories, made as private or public ones where there are none yet."""
+
+    private: bool = False
+
+
 class Rename(BySender, kw_only=True):
     """Give another login."""
 
@@ -103,15 +113,119 @@ class RetirePlan(Command, kw_only=True):
     plan: Reference
 
 
+class AddBot(Command, kw_only=True):
+    """Let there be another App's bot."""
+
+    login: str
+
+
+class AddRepository(ByAccount, kw_only=True):
+    """Create a repository."""
+
+    name: str
+    private: bool = False
+
+
+class ByRepository(Command, kw_only=True):
+    """An act on a repository: its id, or `owner/name`."""
+
+    repository: Reference
+
+
+class SetPermission(ByRepository, kw_only=True):
+    """Let a person do this much in a repository."""
+
+    account: Reference
+    role: Role
+
+
+class RenameRepository(ByRepository, kw_only=True):
+    """Give a repository another name."""
+
+    name: str
+    sender: Reference | None = None
+
+
+class SetVisibility(ByRepository, kw_only=True):
+    """Make a repository private or public."""
+
+    private: bool
+    sender: Reference | None = None
+
+
+class Archive(ByRepository, kw_only=True):
+    """Make a repository read-only, or undo that."""
+
+    archived: bool = True
+
+
+class OpenIssue(ByRepository, kw_only=True):
+    """Open an issue or a pull request."""
+
+    author: Reference
+    title: str
+    body: str = ""
+    pull_request: bool = False
+
+
+class ByThread(Command, kw_only=True):
+    """An act on an issue or pull request: `owner/name#number`."""
+
+    thread: str
+
+
+class WriteComment(ByThread, kw_only=True):
+    """Write a comment."""
+
+    author: Reference
+    body: str
+    via_app: bool = False
+
+
+class ByComment(Command, kw_only=True):
+    """An act on a comment, by its id; the sender is its author unless another is named."""
+
+    comment: int
+    sender: Reference | None = None
+
+
+class EditComment(ByComment, kw_only=True):
+    """Change a comment's words."""
+
+    body: str
+
+
+class React(Command, kw_only=True):
+    """Leave a reaction."""
+
+    comment: int
+    author: Reference
+    content: ReactionContent
+
+
 ACTS: dict[str, type[Command]] = {
     "add_user": AddUser,
     "add_organization": AddOrganization,
+    "add_bot": AddBot,
+    "add_repository": AddRepository,
+    "set_permission": SetPermission,
+    "rename_repository": RenameRepository,
+    "set_visibility": SetVisibility,
+    "archive": Archive,
+    "open_issue": OpenIssue,
+    "delete_issue": ByThread,
+    "lock": ByThread,
+    "unlock": ByThread,
+    "comment": WriteComment,
+    "edit_comment": EditComment,
+    "delete_comment": ByComment,
+    "react": React,
     "install": Install,
     "uninstall": BySender,
     "suspend": BySender,
     "unsuspend": BySender,
     "accept_permissions": AcceptPermissions,
-    "add_repositories": Repositories,
+    "add_repositories": NewRepositories,
     "remove_repositories": Repositories,
     "rename": Rename,
     "buy": Buy,
@@ -126,60 +240,29 @@ ACTS: dict[str, type[Command]] = {
 """What can be done by `POST /_sandbox/act/{name}`; each is the stand-in's method of that name."""
 
 
-class MoveClock(Command, kw_only=True):
-    """Move the clock by so many seconds, or to a moment."""
-
-    seconds: float | None = None
-    to: dt.datetime | None = None
-
-
-class AddRestFault(Command, kw_only=True):
-    """Switch on a fault of the REST API; fields as in `RestFault`."""
-
-    kind: Literal[
-        "status", "slow", "lost_answer", "dropped", "garbled", "secondary_limit", "redirect", "young_token", "exhausted"
-    ]
-    method: str = "*"
-    path: str = "*"
-    times: int | None = 1
-    status: int = 502
-    seconds: float = 0.0
-    retry_after_seconds: int | None = None
-    location: str = ""
-
-
-class AddWebhookFault(Command, kw_only=True):
-    """Switch on a fault of webhooks; fields as in `WebhookFault`."""
-
-    effect: Literal["duplicate", "hold", "late", "lose", "fail"]
-    event: str = "*"
-    action: str = "*"
-    times: int | None = 1
-    copies: int = 2
-    seconds: float = 60.0
-
-
-class AlterWebhooks(Command, kw_only=True):
-    """Send webhooks with an unusual body: one of `variants.VARIANTS`."""
-
-    variant: str
-    event: str = "*"
-    action: str = "*"
-    times: int | None = 1
-
-
-class Release(Command, kw_only=True):
-    """Send what was held."""
-
-    reverse: bool = False
-    shuffle: bool = False
-
-
-class Redeliver(Command, kw_only=True):
-    """Send a logged delivery again."""
-
-    hook: Literal["app", "marketplace"]
-    id: int
+def what_came_of_it(made: object) -> Json:
+    """Return the ids of what an act made or changed, by which it is found again."""
+    match made:
+        case Account():
+            return {"account": made.id, "login": made.login}
+        case Installation():
+            return {"installation": made.id}
+        case Purchase():
+            return {"account": made.account.id, "plan": made.terms.plan.id}
+        case Plan():
+            return {"plan": made.id}
+        case Repository():
+            return {"repository": made.id, "full_name": made.full_name}
+        case Thread():
+            return {"thread": made.name, "number": made.number}
+        case Comment():
+            return {"comment": made.id}
+        case Reaction():
+            return {"reaction": made.id}
+        case list():
+            return {"repositories": [each.id for each in made if isinstance(each, Repository)]}
+        case _:
+            raise TypeError(f"an act returned {made!r}")
 
 
 async def read_command(request: web.Request, kind: type[Command]) -> Any:  # noqa: ANN401 -- the struct that was asked for
@@ -195,131 +278,3 @@ async def read_command(request: web.Request, kind: type[Command]) -> Any:  # noq
         return msgspec.json.decode(await request.read() or b"{}", type=kind)
     except msgspec.MsgspecError as error:
         raise web.HTTPUnprocessableEntity(text=f"{error}\n") from error
-
-
-class ControlRoutes:
-    """The addresses under `/_sandbox`. Answers are JSON; what can't be done is a `409` that says why."""
-
-    def __init__(self, github: World) -> None:
-        """Remember whom to act on."""
-        self._github = github
-
-    def register(self, app: web.Application) -> None:
-        """Add the routes."""
-        app.add_routes(
-            [
-                web.get("/_sandbox/state", self.show_state),
-                web.post("/_sandbox/act/{name}", self.act),
-                web.post("/_sandbox/clock", self.move_clock),
-                web.post("/_sandbox/faults/rest", self.add_rest_fault),
-                web.post("/_sandbox/faults/webhooks", self.add_webhook_fault),
-                web.post("/_sandbox/faults/variants", self.alter_webhooks),
-                web.delete("/_sandbox/faults", self.clear_faults),
-                web.post("/_sandbox/webhooks/release", self.release),
-                web.post("/_sandbox/webhooks/redeliver", self.redeliver),
-                web.post("/_sandbox/webhooks/settle", self.settle),
-            ]
-        )
-
-    async def show_state(self, _request: web.Request) -> web.Response:
-        """Show everything at a glance."""
-        self._github.catch_up()
-        state = self._github.state
-        return web.json_response(
-            {
-                "now": self._github.clock.now().isoformat(),
-                "version": state.version,
-                "accounts": [shapes.simple_user(state, account) for account in state.accounts.values()],
-                "installations": [shapes.installation(state, installed) for installed in state.live_installations()],
-                "plans": [shapes.plan(state, plan) for plan in state.plans.values()],
-                "purchases": [shapes.purchase(state, purchase) for purchase in state.purchases.values()],
-                "webhooks": {"waiting": self._github.courier.waiting, "held": len(self._github.courier.held)},
-                "deliveries": {
-                    hook: [shapes.delivery_item(delivery) for delivery in deliveries[-_MOST_DELIVERIES_SHOWN:]]
-                    for hook, deliveries in state.deliveries.items()
-                },
-            }
-        )
-
-    async def act(self, request: web.Request) -> web.Response:
-        """Do what a person would do at GitHub."""
-        name = request.match_info["name"]
-        kind = ACTS.get(name)
-        if kind is None:
-            raise web.HTTPNotFound(text=f"There is no act {name!r}; there are: {', '.join(ACTS)}.\n")
-        command = await read_command(request, kind)
-        try:
-            getattr(self._github, name)(**msgspec.structs.asdict(command))
-        except ActionError as error:
-            return web.json_response({"error": str(error)}, status=409)
-        return web.json_response({"version": self._github.state.version})
-
-    async def move_clock(self, request: web.Request) -> web.Response:
-        """Move the clock forward."""
-        command: MoveClock = await read_command(request, MoveClock)
-        try:
-            if command.to is not None:
-                self._github.clock.set(command.to)
-            if command.seconds is not None:
-                self._github.clock.advance(seconds=command.seconds)
-        except (ValueError, OverflowError) as error:
-            return web.json_response({"error": str(error)}, status=409)
-        self._github.catch_up()
-        return web.json_response({"now": self._github.clock.now().isoformat()})
-
-    async def add_rest_fault(self, request: web.Request) -> web.Response:
-        """Switch on a fault of the REST API."""
-        command: AddRestFault = await read_command(request, AddRestFault)
-        match command.kind:
-            case "young_token":
-                self._github.state.tokens.refuse_young(1 if command.times is None else command.times)
-            case "exhausted":
-                self._github.faults.exhaust(now=self._github.clock.now(), seconds=command.seconds)
-            case _:
-                self._github.faults.rules.append(RestFault(**msgspec.structs.asdict(command)))
-        self._github.state.changed()
-        return web.json_response({})
-
-    async def add_webhook_fault(self, request: web.Request) -> web.Response:
-        """Switch on a fault of webhooks."""
-        command: AddWebhookFault = await read_command(request, AddWebhookFault)
-        self._github.webhook_faults.rules.append(WebhookFault(**msgspec.structs.asdict(command)))
-        self._github.state.changed()
-        return web.json_response({})
-
-    async def alter_webhooks(self, request: web.Request) -> web.Response:
-        """Send webhooks with an unusual body."""
-        command: AlterWebhooks = await read_command(request, AlterWebhooks)
-        alter = VARIANTS.get(command.variant)
-        if alter is None:
-            return web.json_response({"error": f"there are: {', '.join(VARIANTS)}"}, status=409)
-        self._github.webhook_faults.alter(alter, event=command.event, action=command.action, times=command.times)
-        return web.json_response({})
-
-    async def clear_faults(self, _request: web.Request) -> web.Response:
-        """Switch all faults off."""
-        self._github.faults.clear()
-        self._github.webhook_faults.clear()
-        self._github.state.changed()
-        return web.json_response({})
-
-    async def release(self, request: web.Request) -> web.Response:
-        """Send what was held."""
-        command: Release = await read_command(request, Release)
-        return web.json_response(
-            {"released": self._github.courier.release(reverse=command.reverse, shuffle=command.shuffle)}
-        )
-
-    async def redeliver(self, request: web.Request) -> web.Response:
-        """Send a logged delivery again; for the listing's hook this is the only way, as at GitHub."""
-        command: Redeliver = await read_command(request, Redeliver)
-        try:
-            self._github.courier.redeliver(command.hook, command.id)
-        except ActionError as error:
-            return web.json_response({"error": str(error)}, status=409)
-        return web.json_response({})
-
-    async def settle(self, _request: web.Request) -> web.Response:
-        """Answer once every webhook that is due was answered."""
-        await self._github.settle()
-        return web.json_response({"version": self._github.state.version})

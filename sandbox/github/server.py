@@ -6,7 +6,7 @@ from typing import Self
 from aiohttp import web
 
 from sandbox.background import Background
-from sandbox.github.control import ControlRoutes
+from sandbox.github.control_routes import ControlRoutes
 from sandbox.github.front import FrontPages
 from sandbox.github.manifest import ManifestFlow
 from sandbox.github.rest_app import AppRoutes

@@ -122,6 +122,7 @@ class GitHubState:
             created_at=now,
             updated_at=now,
         )
+        self.add_bot(self.app.slug)
         self.hooks: dict[HookName, Hook] = {
             "app": Hook(id=self.next_id("hook"), name="app", url=None, secret=secrets.token_hex(32), created_at=now),
             "marketplace": Hook(
@@ -166,6 +167,7 @@ class GitHubState:
         Its hook is made anew, the listing's stays.
         """
         self.app = app
+        self.add_bot(app.slug)
         self.installations.clear()
         self._installed.clear()
         self.purchases.clear()

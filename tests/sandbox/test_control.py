@@ -64,7 +64,7 @@ async def test_every_act_can_be_done_by_json(control: Control, github: GitHubSta
         ("retire_plan", {"plan": "Team"}),
         ("uninstall", {"account": "alicia"}),
     ]
-    assert {name for name, _ in done} == set(ACTS)
+    assert {name for name, _ in done} == set(ACTS) - CONVERSATION
     versions = []
     for name, body in done:
         status, answer = await control.post(f"/act/{name}", body)
@@ -81,6 +81,62 @@ async def test_every_act_can_be_done_by_json(control: Control, github: GitHubSta
     assert github.state.plan("Team").state == "retired"
 
 
+CONVERSATION = {
+    *("add_bot", "add_repository", "set_permission", "rename_repository", "set_visibility", "archive", "open_issue"),
+    *("delete_issue", "lock", "unlock", "comment", "edit_comment", "delete_comment", "react"),
+}
+
+
+async def test_a_conversation_can_be_held_by_json(control: Control, github: GitHubStandIn) -> None:
+    async def act(act: str, **body: Any) -> Any:
+        status, answer = await control.post(f"/act/{act}", body)
+        assert status == 200, answer
+        did.add(act)
+        return answer
+
+    did: set[str] = set()
+    alice = await control.post("/act/add_user", {"login": "alice"})
+    acme = await control.post("/act/add_organization", {"login": "acme", "owner": "alice"})
+    assert [answer["login"] for _, answer in (alice, acme)] == ["alice", "acme"]
+    assert github.state.account(alice[1]["account"]).login == "alice"
+    bob = (await control.post("/act/add_user", {"login": "bob"}))[1]["account"]
+    assert (await act("add_bot", login="dependabot"))["login"] == "dependabot[bot]"
+    repository = (await act("add_repository", account="acme", name="project", private=True))["repository"]
+    await act("set_permission", repository=repository, account=bob, role="write")
+    opened = await act("open_issue", repository="acme/project", author="bob", title="It breaks", pull_request=True)
+    assert (opened["thread"], opened["number"]) == ("acme/project#1", 1)
+    comment = (await act("comment", thread="acme/project#1", author="bob", body="/credits"))["comment"]
+    robot = (await act("comment", thread="acme/project#1", author="dependabot[bot]", body="Bump"))["comment"]
+    await act("edit_comment", comment=comment, body="/credits plan")
+    await act("delete_comment", comment=robot, sender="alice")
+    assert (await act("react", comment=comment, author="alice", content="heart"))["reaction"] > 0
+    await act("lock", thread="acme/project#1")
+    await act("rename_repository", repository=repository, name="product")
+    await act("set_visibility", repository=repository, private=False)
+    state = await control.state()
+    assert state["repositories"] == [
+        {"id": repository, "full_name": "acme/product", "private": False, "archived": False, "roles": {"bob": "write"}}
+    ]
+    [thread] = state["threads"]
+    assert (thread["thread"], thread["title"], thread["author"], thread["locked"], thread["pull_request"]) == (
+        "acme/product#1",
+        "It breaks",
+        "bob",
+        True,
+        True,
+    )
+    [shown] = thread["comments"]
+    assert (shown["id"], shown["author"], shown["body"]) == (comment, "bob", "/credits plan")
+    assert shown["reactions"] == [["alice", "heart"]]
+    assert [bot["login"] for bot in state["bots"]] == ["tallyhook-sandbox[bot]", "dependabot[bot]"]
+    await act("unlock", thread="acme/product#1")
+    second = await act("open_issue", repository=repository, author="bob", title="Delete me")
+    await act("delete_issue", thread=second["thread"])
+    await act("archive", repository=repository)
+    assert (await control.state())["repositories"][0]["archived"]
+    assert did == CONVERSATION
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
@@ -89,6 +145,9 @@ async def test_every_act_can_be_done_by_json(control: Control, github: GitHubSta
         ("/act/buy", {"account": "nobody", "plan": "Pro", "colour": "red"}, 422, "colour"),
         ("/act/buy", [], 422, "object"),
         ("/act/steal", {}, 404, "add_user"),
+        ("/act/comment", {"thread": "acme/project#1", "author": "nobody", "body": "x"}, 409, "no repository"),
+        ("/act/set_permission", {"repository": 1, "account": "nobody", "role": "king"}, 422, "king"),
+        ("/act/react", {"comment": 1, "author": "nobody", "content": "eyes"}, 409, "no such comment"),
         ("/clock", {"seconds": -1}, 409, "backwards"),
         ("/clock", {"to": "2026-01-01T00:00:00Z"}, 409, "backwards"),
         ("/clock", {"seconds": 1e300}, 409, "too large"),
