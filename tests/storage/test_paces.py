@@ -4,15 +4,20 @@ import asyncio
 import heapq
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, event
 
+from billing.errors import TemporaryFailureError
 from billing.paces import WRITES_OF_INSTALLATION, Limit
-from billing.values import from_milliseconds
+from billing.values import from_milliseconds, to_milliseconds
 from sandbox.clock import VirtualClock
 from storage.database import Database
+from storage.paces import TRIES
 from tests.storage.faults import Traffic, watched
 from tests.storage.raw import execute
 from tests.storage.second_process import PACE, WRITERS, WRITES, write_all
@@ -248,6 +253,49 @@ async def test_takers_of_several_processes_and_threads_keep_the_pace_together(da
     assert await execute(database_url, "SELECT * FROM pace_bookings") == []
     for database in databases:
         await database.close()
+
+
+@contextmanager
+def overtaken(times: int, now: datetime) -> Iterator[None]:
+    """Let somebody else be quicker: just before a place is taken its number is taken by them, so many times."""
+    left = times
+
+    def overtake(_connection: Connection, cursor: Any, sql: str, *_: object) -> None:
+        nonlocal left
+        if left and sql.startswith("INSERT INTO paces "):
+            left -= 1
+            cursor.execute(
+                "INSERT INTO paces (subject, number, at) "
+                f"SELECT 'one', coalesce(max(number), 0) + 1, {to_milliseconds(now)} FROM paces"
+            )
+
+    event.listen(Engine, "before_cursor_execute", overtake)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", overtake)
+    assert left == 0
+
+
+async def test_whoever_is_overtaken_looks_again(database: Database, database_url: str, clock: VirtualClock) -> None:
+    limits = (Limit(count=3, seconds=2),)
+    with overtaken(2, clock.now()):
+        assert await database.paces.take("one", limits, holder=1) is None
+    clock.advance(seconds=2)
+    with overtaken(3, clock.now()):
+        assert await database.paces.take("one", limits, holder=1) == clock.now() + seconds(2)
+
+    rows = await execute(database_url, "SELECT number FROM paces ORDER BY number")
+    assert [number for (number,) in rows] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_looking_again_has_an_end(database: Database, database_url: str, clock: VirtualClock) -> None:
+    limits = (Limit(count=1000, seconds=2),)
+    with overtaken(TRIES, clock.now()), pytest.raises(TemporaryFailureError, match="too many"):
+        await database.paces.take("one", limits, holder=1)
+
+    assert await execute(database_url, "SELECT * FROM paces") == []
+    assert await database.paces.take("one", limits, holder=1) is None
 
 
 async def test_the_old_is_forgotten_and_the_rest_counts_on(
