@@ -12,7 +12,7 @@ from aiohttp import web
 
 from billing.plans import PlanCatalog
 from billing.ports import Clock
-from bot.composition import opened, working
+from bot.composition import GitHubSide, asking, opened, running, working
 from bot.edge import InFlight, edge_middleware
 from bot.health import Health
 from bot.pages.home import HomePage
@@ -23,8 +23,8 @@ from bot.webhooks.preparing import Preparer
 from bot.webhooks.reading import BodyReader, MemoryBudget
 from bot.webhooks.receiving import DeliveryReceiver
 from bot.webhooks.routes import add_webhooks
+from bot.webhooks.routing import DeliveryRouter
 from bot.webhooks.verify import Hook
-from handlers.routing import RoutingRules, route
 from storage.database import Database
 
 SETTINGS: Final = web.AppKey("settings", ServerSettings)
@@ -33,8 +33,9 @@ CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")
 READER: Final = web.AppKey("reader", BodyReader)
 COUNTER: Final = web.AppKey("counter", DeliveryCounter)
 IN_FLIGHT: Final = web.AppKey("in_flight", InFlight)
+GITHUB: Final = web.AppKey("github", GitHubSide)
 BACKGROUND: Final = web.AppKey("background", BackgroundTasks)
-"""What runs beside the requests. Without a worker in this process it is empty."""
+"""What runs beside the requests. Without a worker in this process that is no more than learning who the App is."""
 
 
 def id_source() -> Callable[[], str]:
@@ -78,12 +79,13 @@ def create_app(
     app[COUNTER] = DeliveryCounter()
     # In this order when it starts, in the other when it stops: the worker ends before its database closes.
     app.cleanup_ctx.append(_open_database)
+    app.cleanup_ctx.append(_open_github)
     if has_worker:
         # Nobody else has use for a connection that listens.
         database.on_foreign_work(functools.partial(_wake, app))
         app.cleanup_ctx.append(functools.partial(_work, plans, chance))
     else:
-        app[BACKGROUND] = BackgroundTasks([])
+        app.cleanup_ctx.append(_know_the_app)
     _add_routes(app, make_id)
     return app
 
@@ -93,9 +95,27 @@ async def _open_database(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _open_github(app: web.Application) -> AsyncIterator[None]:
+    async with asking(app[SETTINGS], app[CLOCK]) as github:
+        app[GITHUB] = github
+        yield
+
+
+async def _know_the_app(app: web.Application) -> AsyncIterator[None]:
+    """Learn in the background by which name people mention the App."""
+    async with running([app[GITHUB].identity]) as tasks:
+        app[BACKGROUND] = tasks
+        yield
+
+
 async def _work(plans: PlanCatalog, chance: random.Random, app: web.Application) -> AsyncIterator[None]:
     async with working(
-        settings=app[SETTINGS], clock=app[CLOCK], database=app[DATABASE], plans=plans, chance=chance
+        settings=app[SETTINGS],
+        clock=app[CLOCK],
+        database=app[DATABASE],
+        plans=plans,
+        chance=chance,
+        github=app[GITHUB],
     ) as tasks:
         app[BACKGROUND] = tasks
         yield
@@ -125,7 +145,12 @@ def _receiver(app: web.Application, hook: Hook, make_id: Callable[[], str]) -> D
         preparer=Preparer(
             hook=hook,
             secrets=[secret.get_secret_value().encode() for secret in secrets_of[hook]],
-            route=functools.partial(route, rules=_rules(settings)),
+            route=DeliveryRouter(
+                marketplace=settings.has_marketplace,
+                app_id=settings.github_app_id,
+                slash_words=settings.slash_commands,
+                identity=lambda: app[GITHUB].identity,
+            ),
             is_forwarding=settings.github_forward_url is not None,
         ),
         inbox=app[DATABASE].inbox,
@@ -134,13 +159,4 @@ def _receiver(app: web.Application, hook: Hook, make_id: Callable[[], str]) -> D
         counter=app[COUNTER],
         new_arrival=make_id,
         wake=functools.partial(_wake, app),
-    )
-
-
-def _rules(settings: ServerSettings) -> RoutingRules:
-    return RoutingRules(
-        marketplace=settings.has_marketplace,
-        app_id=settings.github_app_id,
-        slug=lambda: None,
-        slash_words=frozenset({"credits"}),
     )

@@ -81,6 +81,7 @@ async def deployed(
             clock=clock,
             has_worker=True,
             GITHUB_API_URL=github.api_url,
+            GITHUB_APP_ID=str(github.app_id),
             GITHUB_CLIENT_ID=github.client_id,
             GITHUB_PRIVATE_KEY=github.private_key_pem,
             GITHUB_WEBHOOK_SECRET=github.webhook_secret,

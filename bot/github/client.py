@@ -19,7 +19,7 @@ from bot.github.limits import Pauses
 from bot.github.paging import forwards, newest_first
 from bot.github.tokens import AppToken, GitHubTime, InstallationToken, InstallationTokens
 from bot.github.transport import Answer, Request, Transport
-from handlers.tolerant import a_moment, read
+from handlers.tolerant import a_moment, read, read_all
 
 Model = TypeVar("Model", bound=msgspec.Struct)
 
@@ -246,6 +246,25 @@ def read_answer(model: type[Model], answer: Answer) -> Model:
     """
     try:
         return read(model, answer.body)
+    except ValueError as error:
+        raise TemporaryFailureError("GitHub's answer is no JSON") from error
+
+
+def read_listing(model: type[Model], answer: Answer) -> list[Model]:
+    """Read an answer's JSON array.
+
+    Raises:
+        TemporaryFailureError: It is none: an empty list would say that there is nothing.
+    """
+    if not answer.body.lstrip().startswith(b"["):
+        raise TemporaryFailureError("GitHub's answer is no list")
+    try:
+        return msgspec.json.decode(answer.body, type=list[model])  # type: ignore[valid-type]
+    except msgspec.DecodeError:
+        # Something in it doesn't fit its field; field by field what does is read.
+        pass
+    try:
+        return read_all(model, answer.body)
     except ValueError as error:
         raise TemporaryFailureError("GitHub's answer is no JSON") from error
 

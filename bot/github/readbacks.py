@@ -7,11 +7,10 @@ from billing.commands import InstallationTruth, MarketplaceTruth
 from billing.errors import CannotActError, TemporaryFailureError
 from billing.values import GitHubAccountId, InstallationId, Permission
 from bot.github.answers import InstallationFields, MarketplaceAccountFields, PermissionFields, PlanFields
-from bot.github.client import GitHubClient, read_answer
+from bot.github.client import GitHubClient, read_answer, read_listing
 from bot.github.errors import InstallationGoneError, InstallationSuspendedError
 from bot.github.identity import AppIdentity
 from bot.github.transport import Answer
-from handlers.tolerant import read_all
 
 
 class GitHubReadBacks:
@@ -115,10 +114,7 @@ class GitHubReadBacks:
             TemporaryFailureError: It can't.
         """
         async for page in self._client.pages_as_app("/marketplace_listing/plans{?per_page}", {"per_page": "100"}):
-            try:
-                plans = read_all(PlanFields, _found(page, "the listing's plans").body)
-            except ValueError as error:
-                raise TemporaryFailureError("GitHub's answer is no JSON") from error
+            plans = read_listing(PlanFields, _found(page, "the listing's plans"))
             if any(plan.id in self._marketplace_plan_ids for plan in plans):
                 return
         raise TemporaryFailureError("GitHub's listing shows no plan of the catalogue, so no account can have lost one")

@@ -24,6 +24,8 @@ ACCOUNTS = "/marketplace_listing/accounts/*"
 @pytest.fixture
 async def deployment(database_url: str, clock: VirtualClock) -> AsyncIterator[Deployment]:
     async with deployed(database_url, clock) as running:
+        # Who the App is has been asked by then, so that no test meets that request.
+        await until_true(lambda: running.contract.exchanges)
         yield running
 
 
@@ -60,7 +62,7 @@ async def test_a_purchase_becomes_a_balance_at_once(deployment: Deployment, cloc
     )
     assert (delivery.state, delivery.attempts) == ("done", 1)
     asked = [each.path for each in deployment.contract.exchanges]
-    assert asked == [f"/marketplace_listing/accounts/{account.id}"]
+    assert asked == ["/app", f"/marketplace_listing/accounts/{account.id}"]
 
 
 async def test_a_webhook_sent_twice_counts_once(deployment: Deployment) -> None:

@@ -13,7 +13,7 @@ from sandbox.clock import VirtualClock
 from sandbox.github.exchange import Exchange
 from sandbox.github.keys import process_private_key
 from sandbox.github.server import GitHubStandIn
-from tests.bot.github.connecting import connected
+from tests.bot.github.connecting import connected, readbacks_of
 from tests.bot.github.impostor import Impostor
 from tests.contract import GitHubContract
 
@@ -53,8 +53,8 @@ async def client(github: GitHubStandIn, clock: VirtualClock) -> AsyncIterator[Gi
 
 
 @pytest.fixture
-def readbacks(client: GitHubClient) -> GitHubReadBacks:
-    return GitHubReadBacks(client, marketplace=True, marketplace_plan_ids=PLANS)
+def readbacks(client: GitHubClient, clock: VirtualClock) -> GitHubReadBacks:
+    return readbacks_of(client, clock, marketplace_plan_ids=PLANS)
 
 
 @pytest.fixture

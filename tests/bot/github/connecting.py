@@ -1,7 +1,7 @@
 """Clients of the stand-in, and time that passes only while somebody waits for it."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
@@ -9,6 +9,8 @@ import pytest
 
 from billing.ports import Clock
 from bot.github.client import GitHubClient
+from bot.github.identity import AppIdentity
+from bot.github.readbacks import GitHubReadBacks
 from sandbox.clock import VirtualClock
 from sandbox.github.server import GitHubStandIn
 
@@ -25,6 +27,18 @@ def connected(
         private_key=github.private_key_pem,
         clock=clock,
         timeout_seconds=timeout_seconds,
+    )
+
+
+def readbacks_of(
+    client: GitHubClient, clock: Clock, *, marketplace_plan_ids: Collection[int], marketplace: bool = True
+) -> GitHubReadBacks:
+    """What handlers ask, over this client."""
+    return GitHubReadBacks(
+        client,
+        identity=AppIdentity(client, clock=clock),
+        marketplace=marketplace,
+        marketplace_plan_ids=marketplace_plan_ids,
     )
 
 

@@ -16,6 +16,7 @@ from sandbox.github.exchange import Exchange
 from sandbox.github.model import Plan
 from sandbox.github.server import GitHubStandIn
 from tests.bot.github.conftest import PLANS
+from tests.bot.github.connecting import readbacks_of
 from tests.bot.github.impostor import Impostor
 
 ACCOUNTS = "/marketplace_listing/accounts/*"
@@ -94,11 +95,11 @@ async def test_the_listing_is_read_to_its_last_page(clock: VirtualClock) -> None
             api_url=github.api_url, client_id=github.client_id, private_key=github.private_key_pem, clock=clock
         ) as client,
     ):
-        of_ours = GitHubReadBacks(client, marketplace=True, marketplace_plan_ids={5249})
+        of_ours = readbacks_of(client, clock, marketplace_plan_ids={5249})
         assert await of_ours.marketplace_account(GitHubAccountId(9)) is None
         assert [each.query for each in exchanges[1:]] == ["per_page=100", "per_page=100&page=2", "per_page=100&page=3"]
 
-        of_others = GitHubReadBacks(client, marketplace=True, marketplace_plan_ids={6000})
+        of_others = readbacks_of(client, clock, marketplace_plan_ids={6000})
         with pytest.raises(TemporaryFailureError, match="no plan of the catalogue"):
             await of_others.marketplace_account(GitHubAccountId(9))
 
@@ -135,8 +136,10 @@ async def test_a_broken_answer_means_nothing(
         await asked
 
 
-async def test_without_a_marketplace_it_is_never_asked(client: GitHubClient, exchanges: list[Exchange]) -> None:
-    readbacks = GitHubReadBacks(client, marketplace=False, marketplace_plan_ids=PLANS)
+async def test_without_a_marketplace_it_is_never_asked(
+    client: GitHubClient, clock: VirtualClock, exchanges: list[Exchange]
+) -> None:
+    readbacks = readbacks_of(client, clock, marketplace_plan_ids=PLANS, marketplace=False)
     with pytest.raises(RuntimeError, match="no Marketplace"):
         await readbacks.marketplace_account(GitHubAccountId(9))
     assert exchanges == []
@@ -178,8 +181,8 @@ async def test_no_other_answer_means_that_it_is_gone(
 
 
 @pytest.fixture
-def of_impostor(impostor_client: GitHubClient) -> GitHubReadBacks:
-    return GitHubReadBacks(impostor_client, marketplace=True, marketplace_plan_ids=PLANS)
+def of_impostor(impostor_client: GitHubClient, clock: VirtualClock) -> GitHubReadBacks:
+    return readbacks_of(impostor_client, clock, marketplace_plan_ids=PLANS)
 
 
 @pytest.mark.parametrize(
