@@ -14,7 +14,7 @@ from billing.commands import (
     MarketplaceTruth,
     Outcome,
 )
-from billing.errors import CannotActError
+from billing.errors import CannotActError, TemporaryFailureError
 from billing.values import DeliveryId, GitHubAccountId, InstallationId, Permission
 from handlers.context import Context, Event
 from handlers.routing import RoutingRules, router
@@ -43,6 +43,8 @@ class AnsweringGitHub:
     """By owner, repository, the user's id and login."""
     suspended: set[int] = field(default_factory=set)
     """Installations for which nothing may be done."""
+    is_away: bool = False
+    """Whether it doesn't tell permissions right now."""
     asked: list[int] = field(default_factory=list)
 
     async def marketplace_account(self, account_id: GitHubAccountId) -> MarketplaceTruth | None:
@@ -59,6 +61,8 @@ class AnsweringGitHub:
         self.asked.append(installation_id)
         if installation_id in self.suspended:
             raise CannotActError("the installation is suspended")
+        if self.is_away:
+            raise TemporaryFailureError("GitHub doesn't answer")
         return self.permissions.get((owner, repository, user_id, login), Permission.NONE)
 
     async def app_slug(self) -> str:

@@ -1,18 +1,25 @@
 """Nothing in a payload makes a handler fail."""
 
 import json
+import typing
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing.commands import Answer
+from handlers.comment_payload import IssueComment
 from handlers.payloads import AccountFields
 from handlers.routing import INSTALLATION_EVENTS, route
 from handlers.tolerant import read, read_all
+from tests.handlers.commenting import a_comment
 from tests.handlers.golden import Golden, golden_payloads
 from tests.handlers.surroundings import RULES, commands_of, event_of
 
 OURS = [each for each in golden_payloads() if each.event in INSTALLATION_EVENTS | {"marketplace_purchase"}]
+COMMENTS = [a_comment(variant=variant) for variant in ("full", "bare")]
 
 REMOVED = object()
 
@@ -35,6 +42,15 @@ def places(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     return [place for key, inner in value.items() for place in [(*path, key), *places(inner, (*path, key))]]
 
 
+def fields_of(model: type[msgspec.Struct], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every field that a model reads, those of nested models too."""
+    for field in msgspec.structs.fields(model):
+        yield (*path, field.name)
+        for kind in typing.get_args(field.type):
+            if issubclass(kind, msgspec.Struct):
+                yield from fields_of(kind, (*path, field.name))
+
+
 def changed(payload: dict[str, Any], changes: dict[tuple[str, ...], Any]) -> dict[str, Any]:
     """The payload with these fields removed or replaced, the deepest first."""
     result: dict[str, Any] = json.loads(json.dumps(payload))
@@ -50,17 +66,19 @@ def changed(payload: dict[str, Any], changes: dict[tuple[str, ...], Any]) -> dic
 
 
 @st.composite
-def mutilated(draw: st.DrawFn) -> tuple[Golden, bytes]:
-    """A golden payload with any of its fields removed, null, or something else."""
-    delivery = draw(st.sampled_from(OURS))
-    used = [place for place in places(delivery.payload) if place[0] not in {"repository", "organization", "enterprise"}]
+def mutilated(
+    draw: st.DrawFn, deliveries: Sequence[Golden], is_used: Callable[[tuple[str, ...]], bool]
+) -> tuple[Golden, bytes]:
+    """A delivery with any of its fields removed, null, or something else, but for those that nobody looks at."""
+    delivery = draw(st.sampled_from(deliveries))
+    used = [place for place in places(delivery.payload) if is_used(place)]
     chosen = draw(st.lists(st.sampled_from(used), max_size=12, unique=True))
     changes = {place: draw(st.just(REMOVED) | st.none() | JSON_VALUES) for place in chosen}
     return delivery, json.dumps(changed(delivery.payload, changes)).encode()
 
 
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
-@given(case=mutilated())
+@given(case=mutilated(OURS, lambda place: place[0] not in {"repository", "organization", "enterprise"}))
 async def test_any_payload_ends_in_exactly_one_command(case: tuple[Golden, bytes]) -> None:
     delivery, body = case
     commands = await commands_of(event_of(delivery, body=body))
@@ -68,6 +86,27 @@ async def test_any_payload_ends_in_exactly_one_command(case: tuple[Golden, bytes
     routed = route(delivery.event, delivery.action, body, rules=RULES)
     assert routed is not None
     assert routed.partition.startswith("github:")
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@given(case=mutilated(COMMENTS, set(fields_of(IssueComment)).__contains__))
+async def test_any_comment_ends_in_exactly_one_command(case: tuple[Golden, bytes]) -> None:
+    delivery, body = case
+    [command] = await commands_of(event_of(delivery, body=body))
+    routed = route(delivery.event, delivery.action, body, rules=RULES)
+    if isinstance(command, Answer):
+        assert routed is not None, "what would be answered is recorded"
+    if routed is not None:
+        assert routed.partition.startswith("github:thread:")
+
+
+def test_a_broken_text_where_an_object_should_be_counts_as_missing() -> None:
+    for text in (
+        b'{"comment": "\\ud800", "action": "created"}',
+        b'{"comment": {"user": "\\udfff"}, "action": "created"}',
+    ):
+        comment = IssueComment.parse(text)
+        assert (comment.action, comment.author) == ("created", None)
 
 
 @given(value=JSON_VALUES)
