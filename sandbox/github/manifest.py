@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from sandbox.github.courier import Courier
 from sandbox.github.errors import ActionError, not_found
 from sandbox.github.keys import new_private_key
 from sandbox.github.model import Account, AppRegistration
-from sandbox.github.state import GitHubState
+from sandbox.github.state import LONGEST_LOGIN, GitHubState
 from sandbox.loopback import NotLoopbackError, require_loopback_url
 
 Json = dict[str, Any]
@@ -113,7 +114,7 @@ class ManifestFlow:
                 id=number,
                 client_id=f"Iv23li{number:014d}",
                 client_secret=secrets.token_hex(20),
-                slug="-".join(name.lower().split()),
+                slug=_slug(name) or f"app-{number}",
                 name=name,
                 description=manifest.get("description"),
                 external_url=str(manifest["url"]),
@@ -163,6 +164,11 @@ def _checked_manifest(text: object) -> Json:
     if unwanted:
         raise ActionError(f"Default events unsupported: {', '.join(sorted(unwanted))}")
     return manifest
+
+
+def _slug(name: str) -> str:
+    """Return a name as it stands in addresses, and in the login of the App's bot."""
+    return re.sub("[^a-z0-9]+", "-", name.lower())[:LONGEST_LOGIN].strip("-")
 
 
 def _with_query(url: str, *, code: str, state: object) -> str:

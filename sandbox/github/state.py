@@ -123,12 +123,7 @@ class GitHubState:
             updated_at=now,
         )
         self.add_bot(self.app.slug)
-        self.hooks: dict[HookName, Hook] = {
-            "app": Hook(id=self.next_id("hook"), name="app", url=None, secret=secrets.token_hex(32), created_at=now),
-            "marketplace": Hook(
-                id=self.next_id("hook"), name="marketplace", url=None, secret=secrets.token_hex(32), created_at=now
-            ),
-        }
+        self.hooks: dict[HookName, Hook] = {"app": self._new_hook("app"), "marketplace": self._new_hook("marketplace")}
 
     # Bookkeeping -----------------------------------------------------------------------------------------------------
 
@@ -173,10 +168,14 @@ class GitHubState:
         self.purchases.clear()
         self.tokens.revoke_all()
         self.deliveries["app"].clear()
-        self.hooks["app"] = Hook(
-            id=self.next_id("hook"), name="app", url=None, secret=secrets.token_hex(32), created_at=self.clock.now()
-        )
+        self.hooks["app"] = self._new_hook("app")
         self.changed()
+
+    def _new_hook(self, name: HookName) -> Hook:
+        """Return a hook with a secret and without an address."""
+        return Hook(
+            id=self.next_id("hook"), name=name, url=None, secret=secrets.token_hex(32), created_at=self.clock.now()
+        )
 
     # Accounts --------------------------------------------------------------------------------------------------------
 
