@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -52,7 +52,7 @@ class OurSide:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, url: str) -> AsyncIterator["OurSide"]:
+    async def opened(cls, url: str) -> AsyncIterator[Self]:
         """Look at this database."""
         engine = create_async_engine(
             parse_url(url), isolation_level="AUTOCOMMIT", execution_options={ONLOOKER: True}, pool_size=1
@@ -101,6 +101,14 @@ class OurSide:
                 return
             await asyncio.sleep(LOOK_SECONDS)
         raise AssertionError(f"not everything came to its end: {await self.told()}")
+
+    async def all_sent(self) -> None:
+        """Wait until every effect has come to its end."""
+        for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
+            if not (waiting := await self.rows("SELECT * FROM effects WHERE state = 'pending' LIMIT 1")):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        raise AssertionError(f"not everything was sent: {waiting}")
 
     # What it came to -------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ import structlog
 
 from bot.settings import ServerSettings
 from sandbox.clock import VirtualClock
+from sandbox.github.model import Event
 from sandbox.github.server import GitHubStandIn
 from tests.system.burst import Burst
+from tests.system.github_side import Webhook
 from tests.system.our_side import OurSide
 from tests.system.power import Power
 from tests.system.product import Product, settings_for
@@ -23,6 +25,13 @@ MOST_STATEMENTS: Final = 8.0
 MOST_SYNCS_TO_ACCEPT: Final = {16: 0.25, 64: 0.10}
 MOST_SYNCS_TO_APPLY: Final = {16: 0.50, 64: 0.25}
 """For each delivery, by the number of connections: each commit syncs the disk once. To apply is to accept, too."""
+
+MOST_STATEMENTS_TO_ANSWER: Final = 20.0
+MOST_SYNCS_TO_ANSWER: Final = 3.0
+"""For each comment from its webhook to the answer: recorded, decided, two places in the pace, the balance read, ended.
+
+The effects end one by one, as GitHub answers, so that they share their commits by chance only.
+"""
 
 
 @pytest.fixture
@@ -56,6 +65,49 @@ async def test_deliveries_that_come_together_are_applied_together(
     power, burst = await measured(github, database_url, connections=connections, has_worker=True)
     assert power.statements / len(burst.webhooks) <= MOST_STATEMENTS
     assert power.commits / len(burst.webhooks) <= MOST_SYNCS_TO_APPLY[connections]
+
+
+@pytest.mark.usefixtures("quiet")
+async def test_comments_that_come_together_are_answered_together(github: GitHubStandIn, database_url: str) -> None:
+    """Each in a repository of another account, so that no pace holds one up."""
+    power, burst = Power(), Burst()
+    burst.webhooks += questions(github)
+    settings = ServerSettings.model_validate(settings_for(github, database_url))
+    product = Product(settings=settings, clock=VirtualClock(), power=power, has_worker=True)
+    async with OurSide.opened(database_url) as ours:
+        await product.start()
+        with power.watched():
+            await burst.bring(product, burst.webhooks, connections=64)
+            await ours.all_ended()
+            await ours.all_sent()
+        await product.close()
+        ended = await ours.rows("SELECT topic, state, attempts FROM effects")
+
+    assert burst.refused == []
+    assert ended == [{"topic": "reply", "state": "done", "attempts": 1}] * ACCOUNTS
+    for repository in github.state.repositories.values():
+        (thread,) = repository.threads.values()
+        assert [comment.author is github.app_bot for comment in thread.comments] == [False, True]
+    assert power.statements / ACCOUNTS <= MOST_STATEMENTS_TO_ANSWER
+    assert power.commits / ACCOUNTS <= MOST_SYNCS_TO_ANSWER
+
+
+def questions(github: GitHubStandIn) -> list[Webhook]:
+    """The webhooks of a comment that asks, one for each account; the App is installed, and nothing else was told."""
+    asked: list[Webhook] = []
+
+    def keep(event: Event, headers: dict[str, str]) -> None:
+        if event.name == "issue_comment":
+            asked.append(Webhook(event=event, headers=headers))
+
+    github.courier.observers.append(keep)
+    for number in range(ACCOUNTS):
+        account = github.add_user(f"user-{number}")
+        thread = github.open_issue(github.add_repository(account, "code"), account, "Something")
+        github.install(account)
+        github.comment(thread, account, "/credits")
+    github.courier.observers.remove(keep)
+    return asked
 
 
 async def measured(
