@@ -105,10 +105,11 @@ class OurSide:
     async def all_sent(self) -> None:
         """Wait until every effect has come to its end."""
         for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
-            if not (waiting := await self.rows("SELECT * FROM effects WHERE state = 'pending' LIMIT 1")):
+            if not await self.rows("SELECT id FROM effects WHERE state = 'pending' LIMIT 1"):
                 return
             await asyncio.sleep(LOOK_SECONDS)
-        raise AssertionError(f"not everything was sent: {waiting}")
+        pending = "SELECT id, topic, key, attempts, run_at, error FROM effects WHERE state = 'pending'"
+        raise AssertionError(f"not everything was sent: {await self.rows(pending)}")
 
     # What it came to -------------------------------------------------------------------------------------------------
 
