@@ -49,6 +49,8 @@ class EntryView:
         amount: Credits; negative where they went away.
         balance_after: Credits available behind this entry.
         description: Where it came from, in a few words.
+        booked_at: When it was written down.
+        happened_at: When it counts from: an expiry is written down later than it happens.
     """
 
     sequence: int
@@ -57,6 +59,24 @@ class EntryView:
     balance_after: int
     description: str
     booked_at: datetime
+    happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceView:
+    """A customer in a list: whose it is, the effective plan's name, and the credits that can be spent now."""
+
+    github_account_id: int
+    plan: str
+    available: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiryView:
+    """Credits that have expired, and that no entry says so of yet."""
+
+    amount: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,21 +87,19 @@ class CustomerView:
         plan: The effective plan's name.
         plan_state: The state of the subscription behind it; `none` on the default plan.
         available: Credits that can be spent now.
-        due: Credits that have expired since the last entry, so that no entry says so yet.
-        next_expiry: When the next credits expire, if any do.
+        shows_figures: Whether the account lets figures be shown in public repositories.
+        expired: What has expired since the last entry.
         grants: The open ones, in burn order.
-        entries: The newest first; a few dozen are enough.
+        entries: The newest first; a few hundred are enough.
         reasons: Why there isn't more, in sentences.
     """
 
     id: str
-    github_account_id: int | None
-    login: str | None
     plan: str
     plan_state: str
     available: int
-    next_expiry: datetime | None
-    due: int = 0
+    shows_figures: bool = False
+    expired: tuple[ExpiryView, ...] = ()
     subscriptions: tuple[SubscriptionView, ...] = ()
     grants: tuple[GrantView, ...] = ()
     entries: tuple[EntryView, ...] = ()
@@ -94,18 +112,20 @@ class DeliveryView:
 
     Attributes:
         id: The product's own id of it.
-        github_account_id: Whom it is about, if the product knows.
+        subject: What it is about: `account:7`, or `thread:7:12` for number 12 in the repository 7; else anything.
         state: `received`, `done`, `ignored`, `refused` or `dead`.
+        next_try_at: When it is handled, or tried again, while it is `received`.
         error: Why it isn't done, if it isn't.
     """
 
     id: str
-    github_account_id: int | None
+    subject: str
     event: str
     action: str | None
     state: str
     attempts: int
     received_at: datetime
+    next_try_at: datetime | None = None
     error: str | None = None
 
 
@@ -114,7 +134,11 @@ class EffectView:
     """One thing that the product has sent or will send.
 
     Attributes:
-        subject: Whom or what it is about.
+        kind: Such as `reply`, `alert` or `forward`.
+        state: `pending`, `done`, `ignored` or `dead`.
+        subject: As a delivery's.
+        next_try_at: When it is sent, or tried again, while it is `pending`.
+        error: Why it isn't done, if it isn't.
     """
 
     id: str
@@ -123,6 +147,8 @@ class EffectView:
     subject: str
     attempts: int
     created_at: datetime
+    next_try_at: datetime | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +167,13 @@ class Snapshot:
     """The product at a glance.
 
     Attributes:
+        balances: Of all customers.
         deliveries: The newest first; a few dozen are enough.
         effects: The newest first.
         alarms: The open ones.
     """
 
-    customers: tuple[CustomerView, ...] = ()
+    balances: tuple[BalanceView, ...] = ()
     deliveries: tuple[DeliveryView, ...] = ()
     effects: tuple[EffectView, ...] = ()
     alarms: tuple[AlarmView, ...] = ()
@@ -162,4 +189,10 @@ class Inspector(Protocol):
         """
 
     async def snapshot(self) -> Snapshot:
-        """Return everything the console shows."""
+        """Return what the console shows whomever it looks at."""
+
+    async def customer(self, github_account_id: int) -> CustomerView | None:
+        """Return all about one customer; none if the product doesn't know the account."""
+
+    async def is_at_rest(self) -> bool:
+        """Tell whether everything that is due by now was handled and sent."""

@@ -1,64 +1,45 @@
-"""The sandbox: the server beside a stand-in for GitHub, and a console page that looks into both; one clock for all.
-
-The only module of the product that imports the sandbox.
-"""
+"""The sandbox: the server beside a stand-in for GitHub, and a console page that looks into both; one clock for all."""
 
 import asyncio
+import enum
 import random
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import typer
 from aiohttp import web
 
-from billing.explain import explain
-from billing.ledger.balance import available, burn_order, is_due
 from billing.plans import PlanCatalog
-from billing.ports import Clock
-from billing.standing import effective_plan, is_living
-from billing.state import CustomerState, Grant, Subscription
-from billing.values import NEVER
+from billing.service import BillingService
 from bot.app import BACKGROUND, create_app
-from bot.cli.explaining import entry_in_words, reason_in_words
 from bot.cli.failures import CommandError, WrongUseError
 from bot.cli.reaching import reaching_the_database
+from bot.cli.sandbox_anew import remove, set_aside
+from bot.cli.sandbox_desk import BillingDesk
+from bot.cli.sandbox_inspector import StorageInspector
+from bot.cli.sandbox_parts import listing, sandbox_settings
 from bot.cli.sandbox_places import Places, database_url, free_port, server_url, shipped_plans
 from bot.cli.serving import cannot_listen
 from bot.logs import set_up_logs
 from bot.plans_file import read_plans
-from bot.server import listening, stop_signals, until_stopped
-from bot.settings import ServerSettings, secret_values, settings_of
+from bot.server import listening, stop_signals
+from bot.settings import ServerSettings, secret_values
+from bot.tasks import BackgroundTasks
 from sandbox.clock import VirtualClock
 from sandbox.console.server import create_console
-from sandbox.github.model import Plan as ListedPlan
 from sandbox.github.server import GitHubStandIn
-from sandbox.inspector import (
-    AlarmView,
-    CustomerView,
-    DeliveryView,
-    EffectView,
-    EntryView,
-    GrantView,
-    Snapshot,
-    SubscriptionView,
-)
 from sandbox.loopback import NotLoopbackError, require_loopback_host
 from storage import migrating
 from storage.database import Database
 
 SEED_BITS: Final = 32
-SECRET_BYTES: Final = 32
-MONTHS_IN_A_YEAR: Final = 12
 CONSOLE_STOP_SECONDS: Final = 1.0
-MOST_CUSTOMERS: Final = 50
-MOST_ENTRIES: Final = 30
-MOST_DELIVERIES: Final = 40
-MOST_EFFECTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +52,47 @@ class SandboxOptions:
     database: Path | None
     plans: Path | None
     log_level: str
+
+
+class End(enum.Enum):
+    """Why a sandbox ended."""
+
+    STOPPED = enum.auto()
+    FAILED = enum.auto()
+    STARTS_OVER = enum.auto()
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """What stays when a sandbox starts over.
+
+    Attributes:
+        path: the database's file.
+        server_port, console_port, github_port: where the parts listen; 0 before it is known.
+        news: what a person is told who opens the console.
+    """
+
+    options: SandboxOptions
+    plans: PlanCatalog
+    plans_file: Path
+    path: Path
+    server_port: int
+    console_port: int
+    github_port: int = 0
+    news: str = field(default="")
+
+    @property
+    def is_database_kept(self) -> bool:
+        """Whether the database is to outlive the sandbox."""
+        return self.options.database is not None
+
+    def clear(self) -> None:
+        """Make room for a new database."""
+        if self.is_database_kept:
+            self.news = f"Everything is new. The former database is kept as {set_aside(self.path)}."
+        else:
+            remove(self.path)
+            self.news = "Everything is new."
 
 
 def run_sandbox(options: SandboxOptions) -> None:
@@ -90,69 +112,98 @@ def run_sandbox(options: SandboxOptions) -> None:
             "Leave out --host, or use 127.0.0.1, ::1 or localhost.",
         ) from error
     plans_file = (options.plans or shipped_plans()).resolve()
-    plans = read_plans(plans_file)
+    port = options.port or free_port(options.host)
     with tempfile.TemporaryDirectory(prefix="tallyhook-sandbox-") as directory:
-        path = (options.database or Path(directory) / "tallyhook.db").resolve()
-        with reaching_the_database():
-            migrating.upgrade(database_url(path))
-        asyncio.run(_run(options, plans, plans_file, path))
+        stage = Stage(
+            options=options,
+            plans=read_plans(plans_file),
+            plans_file=plans_file,
+            path=(options.database or Path(directory) / "tallyhook.db").resolve(),
+            server_port=port,
+            console_port=port + 1 if options.console_port is None else options.console_port,
+        )
+        asyncio.run(_run(stage))
 
 
-async def _run(options: SandboxOptions, plans: PlanCatalog, plans_file: Path, path: Path) -> None:
-    """Start everything, tell where it is, and stop it all when told to."""
-    clock = VirtualClock()
+async def _run(stage: Stage) -> None:
+    """Run sandboxes, one after the other, until one ends for good."""
     with stop_signals() as stop:
-        async with AsyncExitStack() as stack:
-            # Of a kept database, the ids of deliveries must not come out the same again.
-            seed = secrets.randbits(SEED_BITS) if options.database else 0
-            github = await stack.enter_async_context(GitHubStandIn(clock, seed=seed, plans=_listing(plans)))
-            port = options.port or free_port(options.host)
-            settings = _settings(options, github, path, port=port)
-            set_up_logs(level=settings.log_level, form="console", secrets=secret_values(settings))
-            database = Database.connect(database_url(path), clock=clock, exclusive=True)
-            app = create_app(
-                settings=settings,
-                clock=clock,
-                database=database,
-                plans=plans,
-                chance=random.Random(),  # noqa: S311 -- jitter, no secret
-            )
-            try:
-                server = await stack.enter_async_context(listening(app, host=options.host, port=port))
-            except OSError as error:
-                raise cannot_listen(options.host, port, error) from None
-            inspector = StorageInspector(database, plans, clock=clock)
-            console = await stack.enter_async_context(
-                _console(create_console(github, inspector, clock), options, server_port=port)
-            )
-            github.connect(server)
-            places = Places(
-                console=console,
-                server=server,
-                github=github.web_url,
-                database=path,
-                is_database_kept=bool(options.database),
-                plans=plans_file,
-            )
-            typer.echo(places.announcement())
-            has_failed = await until_stopped(app[BACKGROUND], stop)
-    if has_failed:
+        while True:
+            with reaching_the_database():
+                await asyncio.to_thread(migrating.upgrade, database_url(stage.path))
+            end = await _play(stage, stop)
+            if end is not End.STARTS_OVER:
+                break
+            stage.clear()
+            typer.echo(f"Started over. {stage.news}")
+    if end is End.FAILED:
         raise CommandError("The worker or the sender failed.", "The log above says of what; please report it.")
 
 
+async def _play(stage: Stage, stop: asyncio.Event) -> End:
+    """Start everything, tell where it is, and stop it all when told to."""
+    clock, over, host = VirtualClock(), asyncio.Event(), stage.options.host
+    async with AsyncExitStack() as stack:
+        # Of a kept database, the ids of deliveries must not come out the same again.
+        seed = secrets.randbits(SEED_BITS) if stage.is_database_kept else 0
+        github = GitHubStandIn(clock, seed=seed, plans=listing(stage.plans))
+        await github.start(port=stage.github_port)
+        stack.push_async_callback(github.close)
+        settings = sandbox_settings(
+            github, stage.path, host=host, port=stage.server_port, log_level=stage.options.log_level
+        )
+        set_up_logs(level=settings.log_level, form="console", secrets=secret_values(settings))
+        database = Database.connect(database_url(stage.path), clock=clock, exclusive=True)
+        app, server = await _serve(stack, stage, settings, clock, database)
+        billing = BillingService(database.store, clock, stage.plans)
+        stack.push_async_callback(billing.close)
+        page = create_console(
+            github,
+            StorageInspector(database, stage.plans, clock=clock),
+            BillingDesk(database, billing, clock=clock),
+            start_over=over.set,
+            news=stage.news,
+        )
+        console = await stack.enter_async_context(_console(page, stage))
+        github.connect(server)
+        if not stage.github_port:
+            stage.github_port = urlsplit(github.web_url).port or 0
+            typer.echo(_places(stage, console, server, github).announcement())
+        return await _until_over(app[BACKGROUND], stop, over)
+
+
+async def _serve(
+    stack: AsyncExitStack, stage: Stage, settings: ServerSettings, clock: VirtualClock, database: Database
+) -> tuple[web.Application, str]:
+    """Start the server; return it and its address."""
+    host = stage.options.host
+    app = create_app(
+        settings=settings,
+        clock=clock,
+        database=database,
+        plans=stage.plans,
+        chance=random.Random(),  # noqa: S311 -- jitter, no secret
+    )
+    try:
+        return app, await stack.enter_async_context(listening(app, host=host, port=stage.server_port))
+    except OSError as error:
+        raise cannot_listen(host, stage.server_port, error) from None
+
+
 @asynccontextmanager
-async def _console(app: web.Application, options: SandboxOptions, *, server_port: int) -> AsyncIterator[str]:
+async def _console(app: web.Application, stage: Stage) -> AsyncIterator[str]:
     """Serve the console page; yields its address."""
-    port = server_port + 1 if options.console_port is None else options.console_port
+    host = stage.options.host
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CONSOLE_STOP_SECONDS)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, options.host, port)
+        site = web.TCPSite(runner, host, stage.console_port)
         try:
             await site.start()
         except OSError as error:
-            raise _console_cannot_listen(options.host, port, error) from None
-        yield server_url(options.host, runner.addresses[0][1])
+            raise _console_cannot_listen(host, stage.console_port, error) from None
+        stage.console_port = runner.addresses[0][1]
+        yield server_url(host, stage.console_port)
     finally:
         await runner.cleanup()
 
@@ -163,170 +214,28 @@ def _console_cannot_listen(host: str, port: int, error: OSError) -> Exception:
     return CommandError(told.what, "Name another port by --console-port.") if isinstance(told, CommandError) else told
 
 
-def _settings(options: SandboxOptions, github: GitHubStandIn, path: Path, *, port: int) -> ServerSettings:
-    """Return the server's settings, none of which come from outside: what is real is not for the sandbox."""
-    return settings_of(
-        ServerSettings,
-        {
-            "DATABASE_URL": database_url(path),
-            "HOST": options.host,
-            "PORT": str(port),
-            "PUBLIC_URL": server_url(options.host, port),
-            "GITHUB_APP_ID": str(github.app_id),
-            "GITHUB_CLIENT_ID": github.client_id,
-            "GITHUB_CLIENT_SECRET": github.client_secret,
-            "GITHUB_PRIVATE_KEY": github.private_key_pem,
-            "GITHUB_WEBHOOK_SECRET": github.webhook_secret,
-            "GITHUB_MARKETPLACE_WEBHOOK_SECRET": github.marketplace_webhook_secret,
-            "GITHUB_API_URL": github.api_url,
-            "GITHUB_WEB_URL": github.web_url,
-            "GITHUB_MARKETPLACE": "on",
-            "SESSION_SECRET": secrets.token_hex(SECRET_BYTES),
-            "LOG_LEVEL": options.log_level,
-        },
+def _places(stage: Stage, console: str, server: str, github: GitHubStandIn) -> Places:
+    """Return where everything is."""
+    return Places(
+        console=console,
+        server=server,
+        github=github.web_url,
+        database=stage.path,
+        is_database_kept=stage.is_database_kept,
+        plans=stage.plans_file,
     )
 
 
-def _listing(plans: PlanCatalog) -> list[ListedPlan]:
-    """Return what is for sale at the pretended Marketplace: the catalogue's plans, each under its latest number."""
-    sold = sorted((plan for plan in plans.plans.values() if plan.marketplace_plan_ids), key=lambda plan: plan.rank)
-    return [
-        ListedPlan(
-            id=plan.marketplace_plan_ids[-1],
-            number=number,
-            name=plan.name,
-            description=f"{plan.included_credits} credits a month",
-            price_model="FLAT_RATE" if plan.price_cents else "FREE",
-            monthly_price_in_cents=plan.price_cents,
-            yearly_price_in_cents=plan.price_cents * MONTHS_IN_A_YEAR,
-        )
-        for number, plan in enumerate(sold, start=1)
-    ]
-
-
-class StorageInspector:
-    """Shows the console what is in the database; a `sandbox.inspector.Inspector`.
-
-    Args:
-        database: opened.
-        plans: the catalogue.
-        clock: the one that the server goes by.
-    """
-
-    def __init__(self, database: Database, plans: PlanCatalog, *, clock: Clock) -> None:
-        self._database = database
-        self._plans = plans
-        self._clock = clock
-
-    async def version(self) -> int:
-        """A number that is another one whenever anything was committed."""
-        return await self._database.reads.change_counter()
-
-    async def snapshot(self) -> Snapshot:
-        """Everything that the console shows."""
-        customers = await self._database.reads.customers(limit=MOST_CUSTOMERS)
-        deliveries = await self._database.inbox.list(state=None, route=None, limit=MOST_DELIVERIES, before=None)
-        effects = await self._database.outbox.list(state=None, limit=MOST_EFFECTS, before=None)
-        return Snapshot(
-            customers=tuple([await self._customer(state) for state in customers]),
-            deliveries=tuple(
-                DeliveryView(
-                    id=str(row.id),
-                    github_account_id=_account_of(row.partition),
-                    event=row.event,
-                    action=row.action or None,
-                    state=row.state.value,
-                    attempts=row.attempts,
-                    received_at=row.received_at,
-                    error=row.error or None,
-                )
-                for row in deliveries
-            ),
-            effects=tuple(
-                EffectView(
-                    id=str(row.id),
-                    kind=row.topic,
-                    state=row.state.value,
-                    subject=row.key,
-                    attempts=row.attempts,
-                    created_at=row.created_at,
-                )
-                for row in effects
-            ),
-            alarms=tuple(
-                AlarmView(
-                    id=f"{row.kind}:{row.subject}",
-                    kind=row.kind,
-                    subject=row.subject,
-                    detail=row.detail,
-                    raised_at=row.first_at,
-                )
-                for row in await self._database.alarms.list()
-            ),
-        )
-
-    async def _customer(self, state: CustomerState) -> CustomerView:
-        """Return a customer with plan, balance and the last entries of the ledger."""
-        page = await self._database.reads.latest_entries(state.account.id, limit=MOST_ENTRIES)
-        grants = {
-            grant.number: grant for grant in await self._database.reads.grants(state.account.id, include_closed=True)
+async def _until_over(background: BackgroundTasks, stop: asyncio.Event, over: asyncio.Event) -> End:
+    """Return when told to stop or to start over, or when something in the background failed."""
+    async with asyncio.TaskGroup() as group:
+        waits = {
+            End.STOPPED: group.create_task(stop.wait()),
+            End.FAILED: group.create_task(background.wait_for_failure()),
+            End.STARTS_OVER: group.create_task(over.wait()),
         }
-        now = max(self._clock.now(), state.account.booked_at)
-        plan = effective_plan(state, self._plans)
-        living = [each for each in state.subscriptions if each.plan == plan.id and is_living(each)]
-        left = [grant for grant in burn_order(state.grants) if not is_due(grant, now)]
-        next_expiry = min((grant.expires_at for grant in left), default=NEVER)
-        return CustomerView(
-            id=str(state.customer.id),
-            github_account_id=state.customer.github_account_id,
-            login=state.customer.github_login or None,
-            plan=plan.name,
-            plan_state=living[0].state.value if living else "none",
-            available=available(state, now).count,
-            due=sum(grant.remaining for grant in state.grants if is_due(grant, now)),
-            next_expiry=None if next_expiry == NEVER else next_expiry,
-            subscriptions=tuple(_subscription_view(each, self._plans) for each in state.subscriptions),
-            grants=tuple(_grant_view(grant) for grant in left),
-            entries=tuple(
-                EntryView(
-                    sequence=entry.seq,
-                    kind=entry.kind.value,
-                    amount=entry.amount,
-                    balance_after=entry.balance_after,
-                    description=entry_in_words(entry, grants, page.notes.get(entry.seq)),
-                    booked_at=entry.recorded_at,
-                )
-                for entry in reversed(page.entries)
-            ),
-            reasons=tuple(reason_in_words(reason) for reason in explain(state, (), (), self._plans, now).reasons),
-        )
-
-
-def _account_of(partition: str) -> int | None:
-    """Return the account at GitHub that a partition such as `github:7` is of."""
-    place, _, number = partition.partition(":")
-    return int(number) if place == "github" and number.isdigit() else None
-
-
-def _subscription_view(subscription: Subscription, plans: PlanCatalog) -> SubscriptionView:
-    """Return a subscription as the console shows it."""
-    plan, pending = plans.find(subscription.plan), plans.find(subscription.pending_plan)
-    return SubscriptionView(
-        provider=subscription.provider.value,
-        plan=plan.name if plan else f"unknown plan {subscription.unmapped_plan_id}",
-        state=subscription.state.value,
-        pending_plan=pending.name if pending else subscription.pending_plan or None,
-        ends=subscription.cancel_at_period_end,
-        changes_at=subscription.pending_effective_at,
-    )
-
-
-def _grant_view(grant: Grant) -> GrantView:
-    """Return a grant as the console shows it."""
-    return GrantView(
-        id=str(grant.number),
-        origin=grant.origin.value,
-        amount=grant.amount,
-        remaining=grant.remaining,
-        expires_at=None if grant.expires_at == NEVER else grant.expires_at,
-    )
+        await asyncio.wait(waits.values(), return_when=asyncio.FIRST_COMPLETED)
+        end = next(end for end, task in waits.items() if task.done())
+        for task in waits.values():
+            task.cancel()
+    return end

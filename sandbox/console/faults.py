@@ -12,6 +12,13 @@ from sandbox.github.world import World
 
 LATE_SECONDS: Final = 3600.0
 FAILED_REQUESTS: Final = 3
+LIMITED_REQUESTS: Final = 2
+LIMIT_SECONDS: Final = 60
+COMMENTS: Final = "/repos*/issues/*"
+"""The API's paths at which comments and reactions are read and written."""
+NEW_COMMENT: Final = "/repos*/issues/*/comments"
+
+Rule = RestFault | WebhookFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,50 +26,85 @@ class Fault:
     """One thing that can be let go wrong.
 
     Attributes:
-        label: How the page offers it.
-        said: What the page says when it is switched on.
-        begin: Switches it on.
+        label: What the page's switch is called.
+        explanation: What it does and what is to be seen, in a sentence.
+        rules: Makes the stand-in's rules that do it. A rule that has struck as often as it may is off by itself.
     """
 
+    name: str
     label: str
-    said: str
-    begin: Callable[[World], None]
+    explanation: str
+    rules: Callable[[], tuple[Rule, ...]]
 
 
-FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
-    {
-        "lose": Fault(
-            label="The next webhook is lost",
-            said="The next webhook is lost. GitHub sends none again by itself.",
-            begin=lambda world: world.webhook_faults.lose(),
+_ALL: Final = (
+    Fault(
+        name="lose",
+        label="The next webhook is lost",
+        explanation="GitHub sends none again by itself; the next one about the same plan brings everything up to date.",
+        rules=lambda: (WebhookFault(effect="lose"),),
+    ),
+    Fault(
+        name="duplicate",
+        label="The next webhook comes twice",
+        explanation="Both are alike to the byte. Nothing may be granted or answered twice.",
+        rules=lambda: (WebhookFault(effect="duplicate"),),
+    ),
+    Fault(
+        name="late",
+        label="The next webhook comes an hour late",
+        explanation="Move the clock by an hour to get it.",
+        rules=lambda: (WebhookFault(effect="late", seconds=LATE_SECONDS),),
+    ),
+    Fault(
+        name="hold",
+        label="All webhooks are held back",
+        explanation="Do several things, then release the last one first: the balance must be the same.",
+        rules=lambda: (WebhookFault(effect="hold", times=None),),
+    ),
+    Fault(
+        name="lost_answer",
+        label="The answer to the next comment gets lost",
+        explanation="GitHub posts the comment but the bot never hears so, and tries again: there must be one, not two.",
+        rules=lambda: (RestFault(kind="lost_answer", method="POST", path=NEW_COMMENT),),
+    ),
+    Fault(
+        name="limit",
+        label="GitHub limits our writing",
+        explanation="The next two writes are refused for a minute (“too much content”). The answer comes later, once.",
+        rules=lambda: tuple(
+            RestFault(
+                kind="secondary_limit",
+                method=method,
+                path=COMMENTS,
+                status=403,
+                retry_after_seconds=LIMIT_SECONDS,
+                times=times,
+            )
+            for method, times in (("POST", LIMITED_REQUESTS), ("PATCH", 1))
         ),
-        "duplicate": Fault(
-            label="The next webhook comes twice",
-            said="The next webhook comes twice.",
-            begin=lambda world: world.webhook_faults.duplicate(),
-        ),
-        "late": Fault(
-            label="The next webhook comes an hour late",
-            said="The next webhook comes an hour late: move the clock to get it.",
-            begin=lambda world: world.webhook_faults.delay(LATE_SECONDS),
-        ),
-        "hold": Fault(
-            label="All webhooks are held back",
-            said="All webhooks are held back, until they are released in the wrong order.",
-            begin=lambda world: world.webhook_faults.hold(),
-        ),
-        "error": Fault(
-            label="GitHub's API fails three times",
-            said="GitHub's API answers the next three requests with 502.",
-            begin=lambda world: world.faults.fail(502, times=FAILED_REQUESTS),
-        ),
-        "down": Fault(
-            label="GitHub's API is down",
-            said="GitHub's API doesn't answer until all faults are switched off.",
-            begin=lambda world: world.faults.drop(times=None),
-        ),
-    }
+    ),
+    Fault(
+        name="comments_down",
+        label="GitHub is down for comments",
+        explanation="Reading and writing comments fails until you switch it off; purchases go on meanwhile.",
+        rules=lambda: (RestFault(kind="status", status=503, path=COMMENTS, times=None),),
+    ),
+    Fault(
+        name="error",
+        label="GitHub's API fails three times",
+        explanation="The next three requests are answered with 502. What waits is tried again, with growing pauses.",
+        rules=lambda: (RestFault(kind="status", status=502, times=FAILED_REQUESTS),),
+    ),
+    Fault(
+        name="down",
+        label="GitHub's API is down",
+        explanation="No request is answered until you switch it off. Webhooks still come, and are kept.",
+        rules=lambda: (RestFault(kind="dropped", times=None),),
+    ),
 )
+
+FAULTS: Final[Mapping[str, Fault]] = MappingProxyType({fault.name: fault for fault in _ALL})
 """What the page offers, by name."""
 
 _WEBHOOKS: Final = MappingProxyType(
@@ -80,39 +122,77 @@ _REQUESTS: Final = MappingProxyType(
 )
 
 
-def begin_fault(world: World, name: str) -> str:
-    """Switch a fault on and say what is to be expected.
+class Switchboard:
+    """Switches faults on and off, and knows which are on.
 
-    Raises:
-        KeyError: There is none of this name.
+    Args:
+        world: Where things go wrong.
     """
-    fault = FAULTS[name]
-    fault.begin(world)
-    world.state.changed()
-    return fault.said
+
+    def __init__(self, world: World) -> None:
+        """Start with everything as it is."""
+        self._world = world
+        self._rules: dict[str, tuple[Rule, ...]] = {}
+
+    def is_on(self, fault: Fault) -> bool:
+        """Tell whether a fault still strikes; one that struck as often as it may is off."""
+        rules = self._rules.get(fault.name, ())
+        return any(rule.times != 0 and (_within(rule, self._world)) for rule in rules)
+
+    def begin(self, fault: Fault) -> str:
+        """Switch a fault on and say so; one that is on already starts anew."""
+        self._remove(fault)
+        rules = self._rules[fault.name] = fault.rules()
+        for rule in rules:
+            if isinstance(rule, RestFault):
+                self._world.faults.rules.append(rule)
+            else:
+                self._world.webhook_faults.rules.append(rule)
+        self._world.state.changed()
+        return f"Switched on: {fault.label}."
+
+    def end(self, fault: Fault) -> str:
+        """Switch a fault off and say so. What was held back is sent, in its order."""
+        self._remove(fault)
+        released = self._world.courier.release() if fault.name == "hold" else 0
+        self._world.state.changed()
+        return f"Switched off: {fault.label}{_and_sent(released)}."
+
+    def end_all(self) -> str:
+        """Switch every fault off, those included that a script switched on, and send what was held back."""
+        self._rules.clear()
+        self._world.webhook_faults.clear()
+        self._world.faults.clear()
+        return f"Nothing goes wrong any more{_and_sent(self._world.courier.release())}."
+
+    def release(self) -> str:
+        """Send what was held back, the last one first."""
+        return f"In the wrong order, {_sent(self._world.courier.release(reverse=True))}."
+
+    def others(self) -> list[str]:
+        """Write what goes wrong that no switch of the page is for: a script switched it on."""
+        own = {id(rule) for rules in self._rules.values() for rule in rules}
+        world = self._world
+        lines = [_webhook_fault(rule) for rule in world.webhook_faults.rules if rule.times != 0 and id(rule) not in own]
+        lines += [_request_fault(rule) for rule in world.faults.rules if rule.times != 0 and id(rule) not in own]
+        until = world.faults.exhausted_until
+        if until is not None and until > world.clock.now():
+            lines.append(f"Every request to the API: refused by the rate limit until {write_moment(until)}")
+        return lines
+
+    def _remove(self, fault: Fault) -> None:
+        """Take a fault's rules away."""
+        for rule in self._rules.pop(fault.name, ()):
+            if isinstance(rule, RestFault):
+                if rule in self._world.faults.rules:
+                    self._world.faults.rules.remove(rule)
+            elif rule in self._world.webhook_faults.rules:
+                self._world.webhook_faults.rules.remove(rule)
 
 
-def end_faults(world: World) -> str:
-    """Switch every fault off and send what was held back, in its order."""
-    world.webhook_faults.clear()
-    world.faults.clear()
-    released = world.courier.release()
-    return "Nothing goes wrong any more." if not released else f"Nothing goes wrong any more; {_sent(released)}."
-
-
-def release_webhooks(world: World) -> str:
-    """Send what was held back, the last one first."""
-    return f"In the wrong order, {_sent(world.courier.release(reverse=True))}."
-
-
-def describe_faults(world: World) -> list[str]:
-    """Write what goes wrong at the moment, one line each."""
-    lines = [_webhook_fault(rule) for rule in world.webhook_faults.rules if rule.times != 0]
-    lines += [_request_fault(rule) for rule in world.faults.rules if rule.times != 0]
-    until = world.faults.exhausted_until
-    if until is not None and until > world.clock.now():
-        lines.append(f"Every request to the API: refused by the rate limit until {write_moment(until)}")
-    return lines
+def _within(rule: Rule, world: World) -> bool:
+    """Tell whether the stand-in still has a rule: a script may have switched everything off."""
+    return rule in world.faults.rules or rule in world.webhook_faults.rules
 
 
 def _webhook_fault(rule: WebhookFault) -> str:
@@ -133,6 +213,11 @@ def _which(times: int | None, one: str, several: str) -> str:
     if times is None:
         return f"Every {one}"
     return f"The next {one}" if times == 1 else f"The next {times} {several}"
+
+
+def _and_sent(count: int) -> str:
+    """Write how many webhooks were sent besides, if any were."""
+    return f"; {_sent(count)}" if count else ""
 
 
 def _sent(count: int) -> str:

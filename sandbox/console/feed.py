@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from sandbox.background import Background
 from sandbox.console.view import Painter
 from sandbox.github.world import World
-from sandbox.inspector import Inspector
+from sandbox.inspector import Inspector, Snapshot
 
 LOOK_SECONDS = 0.5
 """How often the product is asked whether anything changed, while a page is open."""
@@ -23,16 +23,18 @@ class Update:
     Attributes:
         now: The clock's time in milliseconds since 1970, UTC.
         running: Whether the clock runs by itself.
+        run: Names this run of the sandbox; another one means that everything began anew.
         regions: The regions that changed, each by the id of the element it fills.
     """
 
     now: int
     running: bool
+    run: str
     regions: dict[str, str]
 
 
 class Feed:
-    """The page's regions, drawn once for all who watch.
+    """Looks at the product once for all who watch; each page's regions are drawn for what that page looks at.
 
     Args:
         world: The pretended GitHub, which says by itself when it changes.
@@ -41,16 +43,16 @@ class Feed:
     """
 
     def __init__(self, world: World, inspector: Inspector, painter: Painter) -> None:
-        """Start with nothing drawn."""
+        """Start with nothing seen."""
         self._world = world
         self._inspector = inspector
         self._painter = painter
-        self._regions: dict[str, str] = {}
-        self._drawings = 0
+        self._snapshot = Snapshot()
+        self._looks = 0
         self._jumps = 0
         self._watchers = 0
         self._closed = False
-        self._drawn = asyncio.Condition()
+        self._looked = asyncio.Condition()
         self._hint = asyncio.Event()
         self._background = Background()
 
@@ -65,30 +67,36 @@ class Feed:
         self._closed = True
         await self._background.close()
 
-    async def updates(self) -> AsyncGenerator[Update, None]:
-        """Yield what changed since the last time, at first everything, until the feed is closed."""
+    async def updates(self, query: Mapping[str, str]) -> AsyncGenerator[Update, None]:
+        """Yield what changed for a page at this address since the last time, at first everything, until closed."""
         self._watchers += 1
         self._hint.set()
         seen: dict[str, str] = {}
-        drawing = 0
+        look = 0
         try:
             while True:
-                async with self._drawn:
-                    while drawing == self._drawings and not self._closed:
+                async with self._looked:
+                    while look == self._looks and not self._closed:
                         self._background.check()
-                        await self._drawn.wait()
+                        await self._looked.wait()
                 if self._closed:
                     return
-                drawing = self._drawings
-                news = {name: text for name, text in self._regions.items() if seen.get(name) != text}
+                look = self._looks
+                regions = self._painter.regions(await self._painter.scenery(self._snapshot, query))
+                news = {name: text for name, text in regions.items() if seen.get(name) != text}
                 seen |= news
                 clock = self._world.clock
-                yield Update(now=int(clock.now().timestamp() * 1000), running=not clock.frozen, regions=news)
+                yield Update(
+                    now=int(clock.now().timestamp() * 1000),
+                    running=not clock.frozen,
+                    run=self._painter.run,
+                    regions=news,
+                )
         finally:
             self._watchers -= 1
 
     async def _look(self) -> None:
-        """Draw the regions anew whenever something changed, as long as somebody watches."""
+        """Look anew whenever something changed, as long as somebody watches."""
         known: tuple[int, int, int] | None = None
         try:
             while True:
@@ -97,8 +105,8 @@ class Feed:
                     now = (self._world.state.version, self._jumps, await self._inspector.version())
                     if now != known:
                         known = now
-                        self._regions = self._painter.regions(await self._inspector.snapshot())
-                        self._drawings += 1
+                        self._snapshot = await self._inspector.snapshot()
+                        self._looks += 1
                         await self._tell()
                 await asyncio.sleep(PAUSE_SECONDS)
                 # Not `asyncio.wait_for`: up to Python 3.11 it swallows a cancellation that comes with the hint.
@@ -116,5 +124,5 @@ class Feed:
 
     async def _tell(self) -> None:
         """Wake whoever watches."""
-        async with self._drawn:
-            self._drawn.notify_all()
+        async with self._looked:
+            self._looked.notify_all()

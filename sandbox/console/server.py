@@ -2,27 +2,41 @@
 
 import contextlib
 import json
+import secrets
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from aiohttp import web
 
-from sandbox.clock import VirtualClock
-from sandbox.console.actions import ACTIONS, move_clock, perform
-from sandbox.console.faults import FAULTS, begin_fault, end_faults, release_webhooks
+from sandbox.console.account_actions import ACCOUNT_ACTIONS
+from sandbox.console.acting import Scene
+from sandbox.console.avatars import draw_avatar
+from sandbox.console.cast import Cast, ready_accounts
+from sandbox.console.faults import Switchboard
 from sandbox.console.feed import Feed
+from sandbox.console.stage_actions import STAGE_ACTIONS
+from sandbox.console.talk_actions import TALK_ACTIONS
 from sandbox.console.view import Painter
-from sandbox.github.control import Command, MoveClock, read_command
+from sandbox.desk import Desk
+from sandbox.github.control import read_command
 from sandbox.github.errors import ActionError
-from sandbox.github.model import Account
 from sandbox.github.world import World
 from sandbox.guard import Handler, guard_host
 from sandbox.inspector import Inspector
 
 FEED = web.AppKey("feed", Feed)
 
+ACTIONS = {**ACCOUNT_ACTIONS, **TALK_ACTIONS, **STAGE_ACTIONS}
+"""What `POST /act/{name}` can do."""
+
+RETRY_MILLISECONDS = 500
+"""After so long a page tries again whose stream was cut: a sandbox that starts over is soon back."""
+RUN_BYTES = 8
+
 _STATIC = Path(__file__).parent / "static"
-_STATIC_TYPES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_FILES = {path.name: path for path in _STATIC.iterdir() if path.suffix in _TYPES}
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -37,50 +51,39 @@ HEADERS = {
 }
 
 
-class BeginFault(Command, kw_only=True):
-    """Let something go wrong: one of `faults.FAULTS`."""
-
-    fault: str
-
-
-def ready_accounts(world: World) -> list[Account]:
-    """Return two users and two organizations to try things with, made at the first call.
-
-    Each has another billing day.
-    """
-    if world.state.find_login("ada") is None:
-        ada = world.add_user("ada", email="ada@example.com", billing_day=1)
-        world.add_user("grace", email="grace@example.com", billing_day=15)
-        world.add_organization("acme", owner=ada, email="billing@acme.example", billing_day=20)
-        world.add_organization("initech", owner="grace", email="billing@initech.example", billing_day=31)
-    return [world.state.account(login) for login in ("ada", "grace", "acme", "initech")]
-
-
-def create_console(github: World, inspector: Inspector, clock: VirtualClock) -> web.Application:
+def create_console(
+    github: World, inspector: Inspector, desk: Desk, *, start_over: Callable[[], None], news: str = ""
+) -> web.Application:
     """Return the console's application, for loopback only.
 
     Args:
-        github: Whom the buttons act on; the ready accounts are added to it.
+        github: Whom the buttons act on; people and ready accounts are added to it. The page moves its clock.
         inspector: How the product is looked into.
-        clock: What the page moves; the one that both share.
+        desk: How the product itself is acted on.
+        start_over: Called when everything is to begin anew; returns at once.
+        news: What is said on the page at first, such as that everything did begin anew.
     """
-    if clock is not github.clock:
-        raise ValueError("the console moves one clock: the one that the pretended GitHub runs by")
-    ready_accounts(github)
-    painter = Painter(github)
+    cast = Cast(github)
+    ready_accounts(github, cast)
+    scene = Scene(
+        world=github,
+        inspector=inspector,
+        desk=desk,
+        cast=cast,
+        switchboard=Switchboard(github),
+        start_over=start_over,
+    )
+    painter = Painter(scene, run=secrets.token_hex(RUN_BYTES), news=news)
     app = web.Application(middlewares=[_dress, guard_host])
     app[FEED] = Feed(github, inspector, painter)
-    pages = _Pages(github, inspector, painter)
+    pages = _Pages(scene, painter)
     app.add_routes(
         [
             web.get("/", pages.show),
             web.get("/static/{name}", pages.show_file),
+            web.get("/avatars/{id}.svg", pages.show_avatar),
             web.get("/events", pages.stream),
             web.post("/act/{name}", pages.act),
-            web.post("/clock", pages.move_clock),
-            web.post("/faults/begin", pages.begin_fault),
-            web.post("/faults/end", pages.end_faults),
-            web.post("/faults/release", pages.release_webhooks),
         ]
     )
     app.on_startup.append(_start_feed)
@@ -115,24 +118,33 @@ async def _dress(request: web.Request, handler: Handler) -> web.StreamResponse:
 class _Pages:
     """The console's routes."""
 
-    def __init__(self, world: World, inspector: Inspector, painter: Painter) -> None:
+    def __init__(self, scene: Scene, painter: Painter) -> None:
         """Remember the parts."""
-        self._world = world
-        self._inspector = inspector
+        self._scene = scene
         self._painter = painter
 
-    async def show(self, _request: web.Request) -> web.Response:
+    async def show(self, request: web.Request) -> web.Response:
         """Show the whole page."""
-        self._world.catch_up()
-        return web.Response(text=self._painter.page(await self._inspector.snapshot()), content_type="text/html")
+        self._scene.world.catch_up()
+        scenery = await self._painter.scenery(await self._scene.inspector.snapshot(), request.query)
+        return web.Response(text=self._painter.page(scenery), content_type="text/html")
 
     async def show_file(self, request: web.Request) -> web.Response:
         """Show a style, script or picture."""
-        name = request.match_info["name"]
-        kind = _STATIC_TYPES.get(name)
-        if kind is None:
+        path = _FILES.get(request.match_info["name"])
+        if path is None:
             raise web.HTTPNotFound
-        return web.Response(text=(_STATIC / name).read_text("utf-8"), content_type=kind)
+        return web.Response(text=path.read_text("utf-8"), content_type=_TYPES[path.suffix])
+
+    async def show_avatar(self, request: web.Request) -> web.Response:
+        """Show somebody's picture."""
+        number = request.match_info["id"]
+        account = self._scene.world.state.find_id(int(number)) if number.isascii() and number.isdigit() else None
+        if account is None:
+            raise web.HTTPNotFound
+        if account is self._scene.world.app_bot:
+            return web.Response(text=_FILES["icon.svg"].read_text("utf-8"), content_type=_TYPES[".svg"])
+        return web.Response(text=draw_avatar(account), content_type=_TYPES[".svg"])
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Tell an open page what changed, as server-sent events, until it is closed."""
@@ -140,7 +152,8 @@ class _Pages:
         await response.prepare(request)
         # Whoever closes the page goes without a word.
         with contextlib.suppress(ConnectionResetError):
-            async with contextlib.aclosing(request.app[FEED].updates()) as updates:
+            await response.write(f"retry: {RETRY_MILLISECONDS}\n\n".encode())
+            async with contextlib.aclosing(request.app[FEED].updates(request.query)) as updates:
                 async for update in updates:
                     await response.write(f"data: {json.dumps(asdict(update))}\n\n".encode())
         return response
@@ -148,41 +161,12 @@ class _Pages:
     async def act(self, request: web.Request) -> web.Response:
         """Do what a button says, and say what was done or why it can't be."""
         name = request.match_info["name"]
-        if name not in ACTIONS:
+        action = ACTIONS.get(name)
+        if action is None:
             raise web.HTTPNotFound(text=f"There is no action {name!r}.\n")
-        command = await read_command(request, ACTIONS[name][0])
+        command = await read_command(request, action.kind)
         try:
-            return web.json_response({"message": perform(self._world, name, command)})
+            said = await action.run(self._scene, command)
         except ActionError as error:
-            return web.json_response({"message": _sentence(error)}, status=409)
-
-    async def move_clock(self, request: web.Request) -> web.Response:
-        """Move the clock forward."""
-        command: MoveClock = await read_command(request, MoveClock)
-        try:
-            return web.json_response({"message": move_clock(self._world, command)})
-        except (ValueError, OverflowError) as error:
-            return web.json_response({"message": _sentence(error)}, status=409)
-
-    async def begin_fault(self, request: web.Request) -> web.Response:
-        """Let something go wrong."""
-        command: BeginFault = await read_command(request, BeginFault)
-        if command.fault not in FAULTS:
-            raise web.HTTPUnprocessableEntity(text=f"There is no fault {command.fault!r}.\n")
-        return web.json_response({"message": begin_fault(self._world, command.fault)})
-
-    async def end_faults(self, request: web.Request) -> web.Response:
-        """Let nothing go wrong any more."""
-        await read_command(request, Command)
-        return web.json_response({"message": end_faults(self._world)})
-
-    async def release_webhooks(self, request: web.Request) -> web.Response:
-        """Send what was held back, in the wrong order."""
-        await read_command(request, Command)
-        return web.json_response({"message": release_webhooks(self._world)})
-
-
-def _sentence(error: Exception) -> str:
-    """Return an error's words as a sentence."""
-    text = str(error)
-    return f"That can't be done: {text}."
+            return web.json_response({"message": f"That can't be done: {error}."}, status=409)
+        return web.json_response(asdict(said))

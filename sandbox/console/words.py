@@ -1,8 +1,9 @@
-"""How the console page puts things: prices, plans, changes, dates and amounts in words."""
+"""How the console page puts things: prices, plans, changes, dates, amounts and subjects in words."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sandbox.github.model import Plan, Purchase
+from sandbox.github.world import World
 from sandbox.inspector import SubscriptionView
 
 UNPAID = "no plan"
@@ -16,14 +17,14 @@ def ordinal(day: int) -> str:
 
 
 def describe_price(plan: Plan) -> str:
-    """Write a plan with its price."""
+    """Write a plan's price."""
     match plan.price_model:
         case "FREE":
-            return f"{plan.name} ($0)"
+            return "$0"
         case "FLAT_RATE":
-            return f"{plan.name} (${plan.monthly_price_in_cents / 100:,.0f} a month)"
+            return f"${plan.monthly_price_in_cents / 100:,.0f} a month"
         case "PER_UNIT":
-            return f"{plan.name} (${plan.monthly_price_in_cents / 100:,.0f} a {plan.unit_name} and month)"
+            return f"${plan.monthly_price_in_cents / 100:,.0f} a {plan.unit_name} and month"
 
 
 def describe_plan(purchase: Purchase | None) -> str:
@@ -56,6 +57,19 @@ def describe_future(subscription: SubscriptionView) -> str | None:
     return change if subscription.changes_at is None else f"{change} on {write_date(subscription.changes_at)}"
 
 
+def describe_subject(subject: str, world: World) -> str:
+    """Write what a delivery or an effect is about: an account's login or a thread's name where it is one."""
+    kind, _, rest = subject.partition(":")
+    if kind == "account" and rest.isdigit():
+        account = world.state.find_id(int(rest))
+        return f"account {rest}" if account is None else account.login
+    repository, _, number = rest.partition(":")
+    if kind == "thread" and repository.isdigit() and number.isdigit():
+        found = world.state.repositories.get(int(repository))
+        return f"{repository}#{number}" if found is None else f"{found.full_name}#{number}"
+    return subject
+
+
 def write_moment(moment: datetime) -> str:
     """Write a time to the minute."""
     return f"{moment.day} {moment:%b %H:%M}"
@@ -66,6 +80,26 @@ def write_date(moment: datetime) -> str:
     return f"{moment.day} {moment:%b %Y}"
 
 
+def write_exactly(moment: datetime) -> str:
+    """Write a time to the second."""
+    return f"{moment.day} {moment:%b %H:%M:%S}"
+
+
+def write_wait(wait: timedelta) -> str:
+    """Write how long it is until something happens, as roughly as people say it."""
+    seconds = wait.total_seconds()
+    for length, one, several in ((86_400, "a day", "days"), (3600, "an hour", "hours"), (60, "a minute", "minutes")):
+        if seconds >= length:
+            count = round(seconds / length)
+            return f"in {one}" if count == 1 else f"in {count} {several}"
+    return "in a moment"
+
+
 def write_signed(amount: int) -> str:
     """Write an amount with its sign, a real minus included."""
     return f"+{amount}" if amount > 0 else f"{amount}".replace("-", "\N{MINUS SIGN}")
+
+
+def write_credits(count: int) -> str:
+    """Write an amount of credits."""
+    return "1 credit" if count == 1 else f"{count} credits"

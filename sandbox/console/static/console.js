@@ -1,106 +1,196 @@
 // Keeps the console page up to date and sends what its buttons say. No library, nothing from elsewhere.
 "use strict";
 
-const notice = document.getElementById("notice");
-const trouble = document.getElementById("trouble");
+import { morph } from "./morph.js";
+
 const NOTICE_MILLISECONDS = 8000;
+const UNDO_MILLISECONDS = 15000;
+const NEAR_END_PIXELS = 60;
+const FOCUSABLE = "button:not(:disabled), a[href], input, select, textarea, summary";
+
+const run = document.documentElement.dataset.run;
+const notice = document.getElementById("notice");
+const noticeBox = document.getElementById("notice-box");
+const trouble = document.getElementById("trouble");
+const undoButton = document.getElementById("undo");
+const dialog = document.getElementById("reset-dialog");
 const working = new Set(); // ids of buttons whose request is under way
 let fading = null; // the timer that takes the last notice away
+let undo = null; // how the last action is taken back, and where the focus goes then
 let clock = null; // the sandbox's time when it was last told, and the page's own at that moment
+let isStartingOver = false;
+
+// What is said ----------------------------------------------------------------------------------------------------
 
 function say(element, text) {
   element.textContent = text; // an empty one isn't seen
 }
 
 // Says that something went well, and takes it away again; what went wrong stays until the next action.
-function tell(text) {
-  clearTimeout(fading);
+function tell(text, howToUndo = null, trigger = "") {
   say(notice, text);
-  fading = setTimeout(() => say(notice, ""), NOTICE_MILLISECONDS);
+  undo = howToUndo === null ? null : { ...howToUndo, trigger };
+  undoButton.hidden = undo === null;
+  if (undo !== null) say(undoButton, undo.label);
+  fadeLater(undo === null ? NOTICE_MILLISECONDS : UNDO_MILLISECONDS);
 }
 
-function fields(region) {
-  return region.querySelectorAll("select, input");
+function fadeLater(milliseconds) {
+  clearTimeout(fading);
+  fading = setTimeout(() => {
+    // Whoever is about to press its button is given the time.
+    if (noticeBox.matches(":hover, :focus-within")) fadeLater(NOTICE_MILLISECONDS);
+    else tell("");
+  }, milliseconds);
 }
 
-// What was chosen in a field, or typed into it; undefined if it is as it was drawn.
-function entered(field) {
-  return field.options === undefined && field.value === field.defaultValue ? undefined : field.value;
+// Says something to those who can't see that the page has changed.
+function speak(text) {
+  say(document.getElementById("spoken"), text);
 }
 
-// Replaces a region without taking away the focus, or what was chosen, typed or opened in it.
-function replace(region, html) {
-  const values = new Map(Array.from(fields(region), (field) => [field.id, entered(field)]));
-  const opened = Array.from(region.querySelectorAll("details[open]"), (details) => details.id);
-  const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
-  region.innerHTML = html; // the server's templates escape every value
-  for (const field of fields(region)) {
-    const value = values.get(field.id);
-    const fits = field.options === undefined || Array.from(field.options).some((option) => option.value === value);
-    if (value !== undefined && fits) field.value = value;
+// What is sent ----------------------------------------------------------------------------------------------------
+
+// The values of a form's fields by their names, as JSON has them.
+function entered(form) {
+  const values = {};
+  for (const field of form.elements) {
+    if (!field.name || (field.type === "radio" && !field.checked)) continue;
+    if (field.type === "checkbox") values[field.name] = field.checked;
+    else if (field.type === "number" || field.dataset.number !== undefined) values[field.name] = Number(field.value);
+    else values[field.name] = field.value;
   }
-  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
-  for (const id of working) markWorking(id);
-  if (focused !== "") document.getElementById(focused)?.focus();
+  return values;
 }
 
-function markWorking(id) {
-  const button = document.getElementById(id);
-  if (button === null) return;
-  button.disabled = true;
-  button.setAttribute("aria-busy", "true");
+function fixed(element) {
+  return JSON.parse(element?.dataset.values ?? "{}");
 }
 
-function markDone(id) {
-  working.delete(id);
-  const button = document.getElementById(id);
-  if (button === null) return;
-  button.disabled = false;
-  button.removeAttribute("aria-busy");
+function clear(form) {
+  for (const field of form.elements) {
+    if (field.matches("textarea, input:not([type=radio], [type=checkbox], [type=number])")) field.value = "";
+  }
 }
 
-// What a button sends: what it says itself, and the values of the fields that it names.
-function command(told) {
-  const valueOf = (id) => document.getElementById(id).value;
-  const body = {};
-  if (told.seconds !== undefined) body.seconds = Number(told.seconds);
-  if (told.to !== undefined) body.to = told.to;
-  if (told.account !== undefined) body.account = Number(told.account);
-  if (told.planFrom !== undefined) body.plan = Number(valueOf(told.planFrom));
-  if (told.loginFrom !== undefined) body.login = valueOf(told.loginFrom);
-  if (told.faultFrom !== undefined) body.fault = valueOf(told.faultFrom);
-  return body;
-}
-
-async function send(button) {
-  const id = button.id;
-  const hadFocus = document.activeElement === button;
-  working.add(id);
-  markWorking(id);
+// Sends an action; true if it was done.
+async function send(action, values, button) {
+  const id = button?.id ?? "";
+  if (working.has(id)) return false;
+  if (id) working.add(id);
+  markWorking();
   say(trouble, "");
   try {
-    const answer = await fetch(button.dataset.post, {
+    const answer = await fetch(`act/${action}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(command(button.dataset)),
+      body: JSON.stringify(values),
     });
-    const kind = answer.headers.get("Content-Type") ?? "";
-    const message = kind.startsWith("application/json") ? (await answer.json()).message : await answer.text();
-    tell(answer.ok ? message : "");
-    if (!answer.ok) say(trouble, message);
+    const isJson = (answer.headers.get("Content-Type") ?? "").startsWith("application/json");
+    const said = isJson ? await answer.json() : { message: await answer.text() };
+    if (answer.ok) {
+      tell(said.message, said.undo, id);
+      if (said.go !== null) go(said.go);
+    } else {
+      tell("");
+      say(trouble, said.message);
+    }
+    return answer.ok;
   } catch {
     say(trouble, "The sandbox doesn't answer. Is it still running?");
+    return false;
   } finally {
-    markDone(id);
-    // A disabled button loses the focus; give it back unless the reader has moved on.
-    if (hadFocus && document.activeElement === document.body) document.getElementById(id)?.focus();
+    working.delete(id);
+    unmark(id);
   }
 }
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-post]");
-  if (button !== null && !button.disabled) send(button);
+// A button rests while its request is under way, but keeps the focus.
+function markWorking() {
+  for (const id of working) {
+    document.getElementById(id)?.setAttribute("aria-busy", "true");
+    document.getElementById(id)?.setAttribute("aria-disabled", "true");
+  }
+}
+
+function unmark(id) {
+  document.getElementById(id)?.removeAttribute("aria-busy");
+  document.getElementById(id)?.removeAttribute("aria-disabled");
+}
+
+document.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const action = event.submitter?.dataset.act ?? form.dataset.act;
+  const isDone = await send(action, { ...fixed(form), ...entered(form) }, event.submitter);
+  if (isDone && form.dataset.clear !== undefined) clear(form);
 });
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  const link = event.target.closest("a[data-go]");
+  if (link !== null && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
+    event.preventDefault();
+    go(link.getAttribute("href"));
+    speak(`${link.textContent.trim().replace(/\s+/g, " ")}: shown.`);
+  } else if (button === undoButton && undo !== null) {
+    const { action, values, trigger } = undo;
+    document.getElementById(trigger)?.focus();
+    await send(action, values, document.getElementById(trigger));
+  } else if (button?.id === "reset") {
+    dialog.showModal();
+  } else if (button?.id === "reset-keep") {
+    dialog.close();
+  } else if (button?.id === "reset-do") {
+    dialog.close();
+    isStartingOver = await send("start_over", {}, button);
+  } else if (button?.dataset.say !== undefined) {
+    await send(button.form.dataset.act, { ...fixed(button.form), ...entered(button.form), body: button.dataset.say }, button);
+  } else if (button?.dataset.act !== undefined && (button.form === null || button.type === "button")) {
+    await send(button.dataset.act, fixed(button), button);
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const form = event.target.closest("textarea")?.form;
+  if (form && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    form.requestSubmit(form.querySelector("button:not([type=button])"));
+  }
+});
+
+// What is shown ---------------------------------------------------------------------------------------------------
+
+function atEnd(scroller) {
+  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END_PIXELS;
+}
+
+function stamps(region) {
+  return new Map(Array.from(region.querySelectorAll("[data-stamp]"), (post) => [post.id, post.dataset.stamp]));
+}
+
+// Draws a region anew, without taking anything away from whoever is using it.
+function redraw(region, html) {
+  const scroller = region.querySelector("[data-keep-end]");
+  const wasAt = scroller === null || atEnd(scroller) ? null : scroller.dataset.keepEnd;
+  const before = stamps(region);
+  const hadFocus = region.contains(document.activeElement);
+  morph(region, html);
+  markWorking();
+  if (hadFocus && !region.contains(document.activeElement)) region.querySelector(FOCUSABLE)?.focus();
+  const now = region.querySelector("[data-keep-end]");
+  if (now !== null && now.dataset.keepEnd !== wasAt) now.scrollTop = now.scrollHeight;
+  for (const [id, stamp] of stamps(region)) {
+    if (before.has(id) && before.get(id) !== stamp) pointOut(document.getElementById(id));
+  }
+}
+
+// An answer that is edited in place shouldn't be missed.
+function pointOut(post) {
+  post.classList.add("changed");
+  post.addEventListener("animationend", () => post.classList.remove("changed"), { once: true });
+  speak(`${post.dataset.author} has changed a comment.`);
+}
 
 function showTime() {
   const element = document.getElementById("now");
@@ -112,23 +202,52 @@ function showTime() {
 }
 setInterval(showTime, 1000);
 
-const stream = new EventSource("events");
-let lost = false;
-stream.onmessage = (event) => {
-  const update = JSON.parse(event.data);
-  for (const [name, html] of Object.entries(update.regions)) {
-    const region = document.getElementById(name);
-    if (region === null) return location.reload(); // an account was added: the page has a new part
-    if (region.innerHTML !== html) replace(region, html);
-  }
-  clock = { now: update.now, running: update.running, told: performance.now() };
-  showTime();
-  if (lost) say(trouble, "");
-  lost = false;
-  document.documentElement.dataset.live = "yes";
-};
-stream.onerror = () => {
-  lost = true;
-  delete document.documentElement.dataset.live;
-  say(trouble, "The connection to the sandbox is lost. Trying again …");
-};
+// What the server tells -------------------------------------------------------------------------------------------
+
+let stream = null;
+let isLost = false;
+
+function go(query) {
+  history.pushState(null, "", query);
+  watch();
+}
+
+function watch() {
+  stream?.close();
+  stream = new EventSource(`events${location.search}`);
+  stream.onmessage = (event) => {
+    const update = JSON.parse(event.data);
+    if (update.run !== run) return reload();
+    for (const [name, html] of Object.entries(update.regions)) redraw(document.getElementById(name), html);
+    clock = { now: update.now, running: update.running, told: performance.now() };
+    showTime();
+    if (isLost) say(trouble, "");
+    isLost = false;
+    document.documentElement.dataset.live = "yes";
+  };
+  stream.onerror = () => {
+    isLost = true;
+    delete document.documentElement.dataset.live;
+    if (isStartingOver) tell("Starting over …");
+    else say(trouble, "The connection to the sandbox is lost. Trying again …");
+  };
+}
+
+// Everything began anew: this page is of the time before.
+function reload() {
+  stream.close();
+  sessionStorage.setItem("reloaded", "yes");
+  location.reload();
+}
+
+window.addEventListener("popstate", watch);
+watch();
+
+const news = document.getElementById("news");
+if (sessionStorage.getItem("reloaded") !== null) {
+  sessionStorage.removeItem("reloaded");
+  news.hidden = news.textContent === "";
+  tell(news.textContent);
+}
+const posts = document.getElementById("posts");
+if (posts !== null) posts.scrollTop = posts.scrollHeight;
