@@ -99,7 +99,12 @@ bare_purchase = without(
 )
 """A purchase with no field that an older GitHub left out."""
 
+app_unnamed = nulled("comment.performed_via_github_app")
+"""A comment of an App that doesn't say which App wrote it, as some do."""
+
 VARIANTS: dict[str, Alter] = {
+    "app_unnamed": app_unnamed,
+    "author_null": nulled("comment.user"),
     "bare_purchase": bare_purchase,
     "installation_account_null": installation_account_null,
     "old_price_model": old_price_model,

@@ -59,6 +59,38 @@ def test_a_body_has_the_described_form() -> None:
     check_request(replace(request, body=b'{"repository_ids": [1]}'))
 
 
+@pytest.mark.parametrize("base", ["/repos/acme/project", "/repositories/5"])
+def test_what_is_asked_of_a_comment_has_the_described_form(base: str) -> None:
+    request = Exchange(
+        method="POST",
+        path=f"{base}/issues/1/comments",
+        query="",
+        headers={**HEADERS, "content-type": "application/json"},
+        body=b'{"body": "Hello"}',
+        status=410,
+        response_headers={"content-type": "application/json"},
+        response_body=b'{"message": "This issue was deleted", "documentation_url": "https://docs.github.com/rest"}',
+    )
+    check_exchange(request)
+    for body, words in (
+        (b'{"text": "Hello"}', "body"),
+        (b'{"body": 5}', "5 is not"),
+        (b'{"body": "Hello", "bdoy": "x"}', "bdoy"),
+    ):
+        with pytest.raises(ContractError, match=words):
+            check_request(replace(request, body=body))
+    for path in (f"{base}/issues/one/comments", f"{base}/issue/1/comments", f"{base}/comments"):
+        with pytest.raises(ContractError):
+            check_request(replace(request, path=path))
+    reaction = replace(request, path=f"{base}/issues/comments/1/reactions", body=b'{"content": "eyes"}')
+    check_request(reaction)
+    with pytest.raises(ContractError, match="applause"):
+        check_request(replace(reaction, body=b'{"content": "applause"}'))
+    check_request(replace(reaction, method="DELETE", path=f"{base}/issues/comments/1/reactions/2", body=b""))
+    with pytest.raises(ContractError):
+        check_request(replace(reaction, method="PATCH", body=b""))
+
+
 async def test_an_answer_has_the_described_form(good: Exchange) -> None:
     with pytest.raises(ContractError, match="marketplace_purchase"):
         check_answer(replace(good, response_body=b'[{"url": "x", "id": 1, "type": "User", "login": "x"}]'))
@@ -75,7 +107,11 @@ async def test_an_answer_has_the_described_form(good: Exchange) -> None:
 
 @pytest.mark.parametrize(
     ("name", "action", "words"),
-    [("installation", "created", "installation"), ("marketplace_purchase", "purchased", "effective_date")],
+    [
+        ("installation", "created", "installation"),
+        ("issue_comment", "created", "repository"),
+        ("marketplace_purchase", "purchased", "effective_date"),
+    ],
 )
 def test_a_webhook_has_the_described_form(name: str, action: str, words: str) -> None:
     headers = {

@@ -133,6 +133,7 @@ async def test_a_deleted_issue_is_gone(bot: Bot, github: GitHubStandIn, issue: T
         await bot.ask("POST", COMMENTS, {"body": "x"}),
     ]
     assert [(answer.status, answer.body["message"]) for answer in answers] == [(410, "This issue was deleted")] * 3
+    assert len(github.content_writes(bot.installed.id)) == 1
     assert (await bot.get(f"{BASE}/issues/comments/{comment.id}/reactions")).status == 404
     assert (await bot.get(f"{BASE}/issues")).body == []
     assert github.open_issue(issue.repository, "alice", "Again").number == 2

@@ -58,7 +58,27 @@ async def test_an_app_is_registered_and_answers_with_its_own_key(
     assert (await client.get("/app/installations")).body == []
     await github.settle()
     assert (target.last().event, target.last().path) == ("ping", "/new-hook")
+    assert github.app_bot.login == "tallyhook-for-acme[bot]"
     contract.assert_kept()
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("A. C. M. E.'s App!", "a-c-m-e-s-app"),
+        ("x" * 30 + " and too long a tail", "x" * 30 + "-and-too"),
+        ("\N{BRAIN}", "app-1001"),
+    ],
+)
+async def test_a_name_becomes_what_addresses_and_the_bot_can_have(
+    client: Client, github: GitHubStandIn, name: str, slug: str
+) -> None:
+    _, location = await submit(client, manifest(name=name))
+    made = await client.ask(
+        "POST", f"/app-manifests/{parse_qs(urlsplit(location).query)['code'][0]}/conversions", token=None
+    )
+    assert (made.status, made.body["slug"]) == (201, slug)
+    assert github.app_bot.login == f"{slug}[bot]"
 
 
 async def test_an_organization_may_own_it(client: Client, github: GitHubStandIn) -> None:

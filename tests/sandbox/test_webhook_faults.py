@@ -155,6 +155,7 @@ def test_no_variant_changes_the_body_it_is_given(name: str) -> None:
         "installation": {"id": 1, "account": {"id": 1}},
         "marketplace_purchase": purchase,
         "previous_marketplace_purchase": {**purchase, "unit_count": 2},
+        "comment": {"user": {"id": 1}, "performed_via_github_app": {"id": 1}},
     }
     before = repr(body)
     assert variants.VARIANTS[name](body) != body
