@@ -43,9 +43,11 @@ class Scenario:
 
 
 def new_account(world: World, name: str, *, is_organization: bool = True) -> Account:
-    """Sign an account up whose login is this name with the next free number."""
+    """Sign an account up whose login is this name with the next number that no account has, nor has had."""
+    taken = {account.login for account in world.state.accounts.values()}
     number = 1
-    while world.state.find_login(f"{name}-{number}") is not None:
+    # Who was renamed, and the people of an account, have logins that begin with the first one.
+    while any(login == f"{name}-{number}" or login.startswith(f"{name}-{number}-") for login in taken):
         number += 1
     add = world.add_organization if is_organization else world.add_user
     return add(f"{name}-{number}", billing_day=BILLING_DAY)

@@ -267,7 +267,12 @@ class GitHubState:
         if account.type != "Organization":
             return account
         if account.owner_id is None:
-            account.owner_id = self.add_account(f"{account.login[: LONGEST_LOGIN - len(OWNER)]}{OWNER}").id
+            name = account.login[: LONGEST_LOGIN - len(OWNER)]
+            if self.find_login(name + OWNER) is not None:
+                # An organization that had this login before has left its owner behind.
+                number = f"-{account.id}"
+                name = name[: LONGEST_LOGIN - len(OWNER) - len(number)] + number
+            account.owner_id = self.add_account(name + OWNER).id
         return self.accounts[account.owner_id]
 
     def add_bot(self, login: str) -> Account:

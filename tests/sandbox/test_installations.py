@@ -57,6 +57,11 @@ async def test_an_owner_is_made_up_once(github: GitHubStandIn) -> None:
     first, second = github.state.human(acme), github.state.human(acme)
     assert first is second
     assert (first.login, first.type) == ("acme-owner", "User")
+    github.rename(acme, "acme-corp")
+    namesake = github.add_organization("acme")
+    other = github.state.human(namesake)
+    assert other is not first
+    assert other.login == f"acme-{namesake.id}-owner"
 
 
 async def test_a_reinstallation_is_a_new_one_of_the_same_account(client: Client, github: GitHubStandIn) -> None:
