@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from billing.plans import PlanCatalog
+from billing.plans import Plan, PlanCatalog
 from bot.cli.sandbox_places import database_url, server_url
 from bot.settings import ServerSettings, settings_of
 from sandbox.github.model import Plan as ListedPlan
@@ -46,10 +46,17 @@ def listing(plans: PlanCatalog) -> list[ListedPlan]:
             id=plan.marketplace_plan_ids[-1],
             number=number,
             name=plan.name,
-            description=f"{plan.included_credits} credits a month",
+            description=_description(plan),
             price_model="FLAT_RATE" if plan.price_cents else "FREE",
             monthly_price_in_cents=plan.price_cents,
             yearly_price_in_cents=plan.price_cents * MONTHS_IN_A_YEAR,
         )
         for number, plan in enumerate(sold, start=1)
     ]
+
+
+def _description(plan: Plan) -> str:
+    """Return what the listing says of a plan."""
+    if plan.included_credits:
+        return f"{plan.included_credits} credits a month"
+    return f"{plan.signup_credits} credits to try it" if plan.signup_credits else "Credits as you need them"

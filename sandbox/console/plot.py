@@ -111,9 +111,9 @@ def _times(frame: Frame) -> list[str]:
     room = max(2, (frame.width - LEFT - RIGHT) // PIXELS_A_LABEL)
     span = frame.last - frame.first
     apart = next((tick for tick in TICKS if span / tick <= room), TICKS[-1])
-    # Times of day are round ones: the axis counts from midnight.
+    # Times of day are round ones: the axis counts from midnight; days count from the first one shown.
     midnight = frame.first.replace(hour=0, minute=0, second=0, microsecond=0)
-    moment = midnight + apart * ((frame.first - midnight) // apart + 1)
+    moment = midnight + min(apart, timedelta(days=1)) * ((frame.first - midnight) // apart + 1)
     parts = []
     while moment < frame.last:
         x, y = frame.x(moment), frame.height - BOTTOM
