@@ -338,14 +338,13 @@ async def test_one_click_makes_a_customer_in_any_state(console: Console, github:
 
 async def test_a_ready_made_customer_waits_for_the_product(console: Console) -> None:
     console.product.is_resting = False
-    async with asyncio.timeout(60):
-        sending = asyncio.ensure_future(console.act("put_into", scenario="installed_only"))
-        while console.product.rests_asked_for < 3:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        sending = group.create_task(console.act("put_into", scenario="installed_only"))
+        while console.product.rests_asked_for < 3:  # noqa: ASYNC110 -- a question rings no bell
             await asyncio.sleep(0.01)
         assert not sending.done()
         console.product.is_resting = True
-        status, words = await sending
-    assert (status, words) == (200, "installed-only-1 is ready: Installed, and bought nothing.")
+    assert sending.result() == (200, "installed-only-1 is ready: Installed, and bought nothing.")
 
 
 async def test_the_desk_grants_spends_and_chooses(console: Console, clock: VirtualClock) -> None:

@@ -142,9 +142,7 @@ async def test_an_open_page_hears_of_changes_on_both_sides(
         assert {"account", "guide", "accounts"} <= set(second["regions"])
         assert "ledger" not in second["regions"]
         assert ">Uninstall<" in second["regions"]["account"]
-        console.product.show(
-            busy_snapshot(now=clock.now(), account_id=acme.id), {acme.id: customer(now=clock.now())}
-        )
+        console.product.show(busy_snapshot(now=clock.now(), account_id=acme.id), {acme.id: customer(now=clock.now())})
         third = await anext(stream)
         while "deliveries" not in third["regions"]:
             third = await anext(stream)
@@ -270,7 +268,7 @@ async def test_what_is_late_shows_when_it_is_tried_again(console: Console, clock
     assert "No. 5, 10 Jan 12:00:00, acme, 12 attempts GitHub answered 502 twelve times" in deliveries
     assert "No. 1, 10 Jan 12:00:00, acme/tally-arm#1" in effects
     assert "3 attempts, next try 10 Jan 12:05:00 no answer came" in effects
-    assert "the mail server is gone" in effects
+    assert "no mail server" in effects
     agenda = await console.words("clock")
     assert "Next: the delivery marketplace_purchase of acme is due, in 5 minutes" in agenda
     clock.advance(hours=1)
