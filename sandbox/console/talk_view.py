@@ -1,5 +1,6 @@
 """Repositories and their threads as the page shows them: as GitHub would, with who may do what said besides."""
 
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ class Post:
     Attributes:
         id: The comment's; 0 for the beginning.
         label: What its author is here; "" for nobody in particular.
-        is_edited: Whether its words were changed.
+        stamp: Another one once its words have changed.
+        is_edited: Whether its words were ever changed.
         is_ours: Whether the App wrote it.
         html: The words, rendered and safe.
         source: The words as they were written.
@@ -67,7 +69,7 @@ class Post:
     author: Account
     label: str
     created_at: datetime
-    changed_at: datetime
+    stamp: int
     is_edited: bool
     is_bot: bool
     is_ours: bool
@@ -155,7 +157,7 @@ def _beginning(thread: Thread) -> Post:
         author=thread.author,
         label=_label(thread, thread.author),
         created_at=thread.created_at,
-        changed_at=thread.created_at,
+        stamp=0,
         is_edited=False,
         is_bot=thread.author.type == "Bot",
         is_ours=False,
@@ -172,7 +174,7 @@ def _post(world: World, comment: Comment) -> Post:
         author=comment.author,
         label=_label(comment.thread, comment.author),
         created_at=comment.created_at,
-        changed_at=comment.updated_at,
+        stamp=zlib.crc32(comment.body.encode()),
         is_edited=comment.updated_at != comment.created_at,
         is_bot=comment.author.type == "Bot",
         is_ours=comment.author is world.app_bot,

@@ -6,6 +6,7 @@ import { morph } from "./morph.js";
 const NOTICE_MILLISECONDS = 8000;
 const UNDO_MILLISECONDS = 15000;
 const NEAR_END_PIXELS = 60;
+const AWAITED_MILLISECONDS = 15000; // so long somebody who has commented is shown the answer wherever it comes
 const FOCUSABLE = "button:not(:disabled), a[href], input, select, textarea, summary";
 
 const run = document.documentElement.dataset.run;
@@ -19,6 +20,7 @@ let fading = null; // the timer that takes the last notice away
 let undo = null; // how the last action is taken back, and where the focus goes then
 let clock = null; // the sandbox's time when it was last told, and the page's own at that moment
 let isStartingOver = false;
+let commentedAt = -Infinity; // when this page last sent a comment
 
 // What is said ----------------------------------------------------------------------------------------------------
 
@@ -78,6 +80,7 @@ async function send(action, values, button) {
   const id = button?.id ?? "";
   if (working.has(id)) return false;
   if (id) working.add(id);
+  if (action === "comment") commentedAt = performance.now();
   markWorking();
   say(trouble, "");
   try {
@@ -181,8 +184,16 @@ function redraw(region, html) {
   const now = region.querySelector("[data-keep-end]");
   if (now !== null && now.dataset.keepEnd !== wasAt) now.scrollTop = now.scrollHeight;
   for (const [id, stamp] of stamps(region)) {
-    if (before.has(id) && before.get(id) !== stamp) pointOut(document.getElementById(id));
+    const post = document.getElementById(id);
+    if (before.get(id) !== stamp && before.size > 0) bring(post);
+    if (before.has(id) && before.get(id) !== stamp) pointOut(post);
   }
+}
+
+// The answer to one's own comment is shown, also where one would have to scroll to it.
+function bring(post) {
+  const isAwaited = performance.now() - commentedAt < AWAITED_MILLISECONDS;
+  if (isAwaited && post.classList.contains("ours")) post.scrollIntoView({ block: "nearest" });
 }
 
 // An answer that is edited in place shouldn't be missed.
