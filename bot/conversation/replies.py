@@ -130,7 +130,10 @@ class ReplySender:
         bot = f"{await self._identity.current()}{BOT}"
         if effect.lease_number == 1 or not await thread.has_reaction(Reaction.EYES, by=bot):
             await thread.react(Reaction.EYES)
-        comments = await thread.comments(lambda end: bool(self._own_answers(end, bot)))
+        # Once this question is answered, what is looked for is the older answer that is still to be taken away.
+        comments = await thread.comments(
+            lambda end: any(own.answers_to != question.comment_id for own in self._own_answers(end, bot))
+        )
         placement = place(self._own_answers(comments, bot), question.comment_id, self._clock.now())
         match placement:
             case NothingToSay():
@@ -192,6 +195,8 @@ class ReplySender:
         return own
 
     def _is_ours(self, comment: CommentFields, bot: str) -> bool:
+        """Whether we have written it as ourselves. What our App writes for a person is the person's, and stays so."""
         app, user = comment.performed_via_github_app, comment.user
-        by_app = app is not None and app.id == self._voice.app_id
-        return by_app or (user is not None and user.type == "Bot" and user.login == bot)
+        if user is None or user.type != "Bot":
+            return False
+        return user.login == bot or (app is not None and app.id == self._voice.app_id)

@@ -91,8 +91,8 @@ def _told(word: Word, about: Surroundings) -> Iterator[str]:
 
 def _withheld(word: Word, name: str, level: Level) -> str:
     if word is Word.PLAN:
-        return "This repository is public, so the plan isn't told here."
-    return f"{_in_a_word(name, level)} This repository is public, so no figures are told here."
+        return "This repository is public, so the plan stays out of it."
+    return f"{_in_a_word(name, level)} This repository is public, so figures stay out of it."
 
 
 def _in_a_word(name: str, level: Level) -> str:
@@ -122,10 +122,10 @@ def _outlook(balance: BalanceNow, about: Surroundings) -> Iterator[str]:
         yield _expiry(balance.expiring, balance.available)
     yield from _doubts(balance)
     if balance.level is not Level.ENOUGH:
-        yield "That is little." if balance.available else "Nothing more can be spent just now."
-        if balance.renews_at is not None:
-            yield _next_month(balance.monthly, balance.renews_at, about.now)
-        yield f"[More credits]({about.account_page})"
+        if balance.available:
+            yield "That's running low."
+        yield from _next_month(balance, about.now)
+        yield f"[How to get more]({about.account_page})"
 
 
 def _expiry(expiring: Expiring, available: Credits) -> str:
@@ -139,23 +139,27 @@ def _expiry(expiring: Expiring, available: Credits) -> str:
 def _plan(name: str, balance: BalanceNow) -> str:
     plan = as_code(balance.plan)
     if not balance.monthly:
-        return f"{name} is on the plan **{plan}**, which gives no credits of its own each month."
+        return f"{name} is on the plan **{plan}**, which has no monthly credits."
     return f"{name} is on the plan **{plan}**, which gives {_count(balance.monthly)} a month."
 
 
 def _course(balance: BalanceNow, now: datetime) -> Iterator[str]:
     """Where the plan is going."""
-    if balance.renews_at is not None:
-        yield _next_month(balance.monthly, balance.renews_at, now)
+    yield from _next_month(balance, now)
     if balance.change is not None:
         yield _change(balance.change)
     yield from _doubts(balance)
 
 
-def _next_month(monthly: Credits, renews_at: datetime, now: datetime) -> str:
+def _next_month(balance: BalanceNow, now: datetime) -> Iterator[str]:
+    """When the plan's next credits come. If another plan is there by then, they are that one's to give."""
+    change, renews_at = balance.change, balance.renews_at
+    if renews_at is None or (change is not None and (change.at is None or change.at <= renews_at)):
+        return
     if renews_at <= now:
-        return f"The next month began on {_day(renews_at)}: its credits come once GitHub shows that it was paid for."
-    return f"The next {_count(monthly)} come on {_day(renews_at)}."
+        yield f"The next month began on {_day(renews_at)}: its credits come once GitHub shows that it was paid for."
+    else:
+        yield f"The next {_count(balance.monthly)} {_come(balance.monthly)} on {_day(renews_at)}."
 
 
 def _change(change: PlanChange) -> str:
@@ -184,7 +188,7 @@ def _doubts(balance: BalanceNow) -> Iterator[str]:
 def _help(about: Surroundings) -> Iterator[str]:
     yield "Write one of these on a line of its own, in a comment:"
     yield "\n".join(f"- {' or '.join(_ways(word, about))}: {TELLS[word]}" for word in Word)
-    yield "Whoever may write to the repository gets an answer."
+    yield "Whoever has write access to the repository gets an answer."
 
 
 def _footer(words: Sequence[Word], about: Surroundings) -> str:
@@ -216,6 +220,10 @@ def _paragraph(sentences: Iterator[str]) -> Iterator[str]:
 
 def _count(amount: Credits) -> str:
     return f"{amount.count:,} {'credit' if amount.count == 1 else 'credits'}"
+
+
+def _come(amount: Credits) -> str:
+    return "comes" if amount.count == 1 else "come"
 
 
 def _day(moment: datetime) -> str:

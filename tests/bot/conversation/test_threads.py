@@ -156,3 +156,28 @@ async def test_whoever_left_a_hundred_eyes_is_not_us(talk: Talk) -> None:
     assert talk.reactions(question) == ["eyes"]
     assert len(talk.asked("POST", "/reactions")) == 1
     assert len(talk.answers(thread)) == 1
+
+
+async def test_what_our_app_writes_for_a_person_is_the_persons(talk: Talk) -> None:
+    thread = talk.thread()
+    theirs = talk.github.comment(thread, talk.reader, "<!-- tallyhook:answer to=1 -->\nMine", via_app=True)
+    talk.ask(thread)
+    await talk.finish()
+    assert theirs in thread.comments
+    assert theirs.body.endswith("Mine")
+    assert "31 credits" in talk.answer(thread).body
+
+
+async def test_an_old_answer_in_the_middle_is_deleted_even_if_that_has_to_wait(talk: Talk) -> None:
+    thread = talk.thread()
+    talk.chat(thread, 150)
+    talk.ask(thread)
+    await talk.finish()
+    old = talk.answer(thread)
+    await talk.at.advance(hours=1)
+    talk.chat(thread, 250)
+    # By then the new answer stands at the end, and is what is found there first.
+    talk.github.faults.fail(502, method="DELETE", times=2)
+    assert await asked_again(talk, thread) is not old
+    assert old not in thread.comments
+    assert len(talk.asked("DELETE")) == 3
