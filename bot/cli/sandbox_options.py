@@ -35,8 +35,8 @@ def sandbox(
     """Try everything on this machine, with no account anywhere.
 
     Runs the server on an embedded database, a stand-in for GitHub that it talks to, and a console page on which
-    accounts install, buy, change and cancel, time can be moved, and webhooks get lost. Nothing leaves this machine,
-    and no setting of yours is read but PORT and LOG_LEVEL.
+    accounts install, buy, change and cancel, people ask in threads and are answered, time can be moved, and things go
+    wrong. Nothing leaves this machine, and no setting of yours is read but PORT and LOG_LEVEL.
     """
     from bot.cli.sandbox import SandboxOptions, run_sandbox
 

@@ -33,7 +33,7 @@ class Places:
 Tallyhook's sandbox is running. Nothing leaves this machine, and nobody pays anything.
 
   Console    {self.console}/
-             let accounts install, buy, change and cancel; move time; lose a webhook; watch plan, credits and ledger
+             install, buy, ask /credits in a thread and see the answer; move time; let something go wrong; start over
   Server     {self.server}/        ready: {self.server}/readyz
   GitHub     {self.github}/        the stand-in that the server talks to
   Database   {self.database} ({fate})
