@@ -86,7 +86,7 @@ class Talk:
         left_out: How many older comments aren't shown.
         people: Who can write.
         commands: What the quick buttons write.
-        sees_app: Whether the App hears of what is written here.
+        deafness: Why the App doesn't hear of what is written here; "" if it does.
     """
 
     repository: Repository | None
@@ -97,13 +97,12 @@ class Talk:
     left_out: int
     people: tuple[Person, ...]
     commands: tuple[str, ...]
-    sees_app: bool
+    deafness: str
 
 
 def talk_of(world: World, cast: Cast, focus: Focus) -> Talk:
     """Return what is shown of the conversations in focus."""
     account, repository, thread = focus.account, focus.repository, focus.thread
-    installed = world.state.installation_of(account)
     comments = [] if thread is None else thread.comments
     return Talk(
         repository=repository,
@@ -122,7 +121,7 @@ def talk_of(world: World, cast: Cast, focus: Focus) -> Talk:
         left_out=max(0, len(comments) - MOST_COMMENTS),
         people=() if repository is None else tuple(cast.people(repository)),
         commands=("/credits", "/credits plan", f"@{world.state.app.slug} help"),
-        sees_app=installed is not None and installed.suspended_at is None and repository in installed.repositories,
+        deafness=_deafness(world, account, repository),
     )
 
 
@@ -134,6 +133,16 @@ def has_answered(account: Account) -> bool:
         for thread in repository.threads.values()
         for comment in thread.comments
     )
+
+
+def _deafness(world: World, account: Account, repository: Repository | None) -> str:
+    """Say why the App doesn't hear of a repository, "" if it does."""
+    installed = world.state.installation_of(account)
+    if installed is None:
+        return f"it isn't installed on {account.login}"
+    if installed.suspended_at is not None:
+        return f"its installation on {account.login} is suspended"
+    return "" if repository in installed.repositories else "its installation doesn't see this repository"
 
 
 def _threads(repository: Repository, chosen: Thread | None) -> tuple[Choice, ...]:

@@ -105,7 +105,7 @@ class Painter:
             "plans": self._render("_plans.html", card=card),
             "places": self._render("_places.html", talk=talk, account=account),
             "thread": self._render("_thread.html", talk=talk, account=account),
-            "writer": self._render("_writer.html", talk=talk, account=account),
+            "writer": self._render("_writer.html", talk=talk),
             "balance": self._balance(scenery),
             "desk": self._render("_desk.html", customer=customer, account=account),
             "plot": self._plot(scenery),

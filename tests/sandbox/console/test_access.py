@@ -211,9 +211,7 @@ async def test_axe_finds_nothing_and_nothing_overflows(
             width,
         )
         wider = "[...document.querySelectorAll('html, main, section, nav, article, form')].filter("
-        wider += (
-            "(each) => each.scrollWidth > each.clientWidth).map((each) => each.id || each.tagName)"
-        )
+        wider += "(each) => each.scrollWidth > each.clientWidth).map((each) => each.id || each.tagName)"
         assert await page.evaluate(wider) == [], (scheme, width)
 
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sandbox.clock import VirtualClock
-from sandbox.console.account_view import account_card
+from sandbox.console.account_view import account_card, account_lines
 from sandbox.console.cast import Cast, ready_accounts
+from sandbox.console.focus import find_focus
+from sandbox.console.talk_view import talk_of
 from sandbox.console.words import (
     describe_price,
     describe_subject,
@@ -184,10 +186,13 @@ async def test_a_long_thread_shows_its_end(console: Console, github: GitHubStand
 
 async def test_the_writer_says_when_nobody_hears(console: Console, github: GitHubStandIn) -> None:
     acme = console.account("acme")
-    assert "The App doesn't hear of what is written here" in await console.words("writer")
+    assert "what is written here: it isn't installed on acme." in await console.words("writer")
     github.install(acme, repositories=["website"])
-    assert "doesn't hear" in await console.words("writer")
-    assert "doesn't hear" not in await console.words("writer", f"?repository={acme.repositories[1].id}")
+    assert "its installation doesn't see this repository." in await console.words("writer")
+    query = f"?repository={acme.repositories[1].id}"
+    assert "doesn't hear" not in await console.words("writer", query)
+    github.suspend(acme)
+    assert "its installation on acme is suspended." in await console.words("writer", query)
 
 
 async def test_where_nothing_is_the_page_says_what_to_do(console: Console, github: GitHubStandIn) -> None:
@@ -256,3 +261,39 @@ async def test_the_plot_is_told_in_words_too(console: Console, clock: VirtualClo
     words = await console.words("plot")
     assert sentence in words
     assert "8 Jan 12:00 expired, of grant 2 47 20 Jan 12:00 \u221242, expires unless it is used 5" in words
+
+
+def test_lists_say_what_is_chosen(github: GitHubStandIn) -> None:
+    cast = Cast(github)
+    acme, initech = ready_accounts(github, cast)[:2]
+    assert [line.login for line in account_lines(github, cast, initech, {}) if line.is_chosen] == ["initech"]
+    public = acme.repositories[1]
+    github.open_issue(public, "mona", "Another one")
+    talk = talk_of(github, cast, find_focus(cast, {"repository": str(public.id), "thread": "1"}))
+    assert [place.label for place in talk.repositories if place.is_chosen] == ["website"]
+    assert [(place.label, place.is_pull_request) for place in talk.threads if place.is_chosen] == [
+        ("#1 Fix a typo on the front page", True)
+    ]
+
+
+def test_a_post_says_whose_it_is_and_that_it_changed(github: GitHubStandIn) -> None:
+    cast = Cast(github)
+    thread = ready_accounts(github, cast)[0].repositories[0].threads[1]
+    answer = github.comment(thread, github.app_bot, "60 credits")
+    github.react(answer, "mona", "hooray")
+    beginning, before = talk_of(github, cast, find_focus(cast, {})).posts
+    github.edit_comment(answer, "59 credits")
+    talk = talk_of(github, cast, find_focus(cast, {}))
+    after = talk.posts[1]
+    assert (beginning.is_bot, before.is_bot, before.is_ours, talk.left_out) == (False, True, True, 0)
+    assert before.stamp != after.stamp
+    assert [(line.emoji, line.count) for line in after.reactions] == [("🎉", 1)]
+
+
+def test_a_payment_can_fail_only_where_something_is_paid(github: GitHubStandIn) -> None:
+    acme = ready_accounts(github, Cast(github))[0]
+    github.buy(acme, "Free")
+    assert not account_card(github, acme).is_paid
+    github.change(acme, "Pro")
+    card = account_card(github, acme)
+    assert (card.is_paid, card.has_upgraded) == (True, True)
