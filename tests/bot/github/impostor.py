@@ -24,6 +24,16 @@ class Impostor:
         """Answer every request with this JSON."""
         self.answer = answering(lambda: web.json_response(value))
 
+    def say_token_then(self, value: Any) -> None:
+        """Give a token to whoever asks for one, and answer every other request with this JSON."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if request.path.endswith("/access_tokens"):
+                return web.json_response({"token": "a-token"}, status=201)
+            return web.json_response(value)
+
+        self.answer = handle
+
 
 def answering(response: Callable[[], web.Response]) -> Handler:
     """A handler that answers every request alike."""
