@@ -5,7 +5,9 @@ import calendar
 import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+import msgspec
 
 from sandbox.console.acting import Action, Said, Scene, Undo
 from sandbox.console.faults import FAULTS
@@ -19,6 +21,9 @@ SETTLE_SECONDS: Final = 20.0
 """How long, in real time, the product may take to work off what a ready-made customer caused."""
 LOOK_SECONDS: Final = 0.02
 MONTHS_IN_A_YEAR: Final = 12
+FARTHEST_JUMP: Final = dt.timedelta(days=3660)
+"""Ten years: each month on the way is worked off, and beyond the calendar's end there is nothing."""
+MOST_CREDITS: Final = 1_000_000
 
 
 class Jump(Command, kw_only=True):
@@ -46,7 +51,7 @@ class AtDesk(Command, kw_only=True):
     """Give or use credits."""
 
     account: int
-    credits: int
+    credits: Annotated[int, msgspec.Meta(ge=1, le=MOST_CREDITS)]
 
 
 class Choose(Command, kw_only=True):
@@ -60,12 +65,10 @@ async def jump(scene: Scene, command: Jump) -> Said:
     """Move the clock and say what time it is."""
     clock = scene.world.clock
     try:
-        if command.to is not None:
-            clock.set(command.to)
-        if command.months is not None:
-            clock.set(_a_month_after(clock.now()))
-        if command.seconds is not None:
-            clock.advance(seconds=command.seconds)
+        step = _step(command, clock.now())
+        if step > FARTHEST_JUMP:
+            raise ActionError("a jump goes ten years at most")
+        clock.advance(seconds=step.total_seconds())
     except (ValueError, OverflowError) as error:
         raise ActionError(str(error)) from error
     scene.world.catch_up()
@@ -124,19 +127,38 @@ async def start_over(scene: Scene, _command: Command) -> Said:
 
 async def grant(scene: Scene, command: AtDesk) -> Said:
     """Give credits."""
-    return Said(message=await scene.desk.grant(command.account, command.credits))
+    account = scene.world.state.account(command.account)
+    return Said(message=await scene.desk.grant(account.id, command.credits))
 
 
 async def spend(scene: Scene, command: AtDesk) -> Said:
     """Use credits."""
-    return Said(message=await scene.desk.spend(command.account, command.credits))
+    account = scene.world.state.account(command.account)
+    return Said(message=await scene.desk.spend(account.id, command.credits))
 
 
 async def show_figures(scene: Scene, command: Choose) -> Said:
     """Choose whether figures are shown in public repositories."""
-    said = await scene.desk.show_figures(command.account, command.shown)
-    values = {"account": command.account, "shown": not command.shown}
+    account = scene.world.state.account(command.account)
+    said = await scene.desk.show_figures(account.id, command.shown)
+    values = {"account": account.id, "shown": not command.shown}
     return Said(message=said, undo=Undo(label="Undo", action="show_figures", values=values))
+
+
+def _step(command: Jump, now: dt.datetime) -> dt.timedelta:
+    """Return how far a jump goes.
+
+    Raises:
+        ValueError: The moment has no time zone.
+        OverflowError: It is longer than there is time.
+    """
+    if command.to is not None:
+        if command.to.tzinfo is None:
+            raise ValueError("a moment to go to has a time zone")
+        return command.to - now
+    if command.months is not None:
+        return _a_month_after(now) - now
+    return dt.timedelta(seconds=command.seconds or 0.0)
 
 
 def _a_month_after(moment: dt.datetime) -> dt.datetime:

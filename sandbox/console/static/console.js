@@ -20,6 +20,7 @@ let fading = null; // the timer that takes the last notice away
 let undo = null; // how the last action is taken back, and where the focus goes then
 let clock = null; // the sandbox's time when it was last told, and the page's own at that moment
 let isStartingOver = false;
+let isLedAway = false; // whether the focus is to follow to the account that is shown next
 let commentedAt = -Infinity; // when this page last sent a comment
 
 // What is said ----------------------------------------------------------------------------------------------------
@@ -93,7 +94,11 @@ async function send(action, values, button) {
     const said = isJson ? await answer.json() : { message: await answer.text() };
     if (answer.ok) {
       tell(said.message, said.undo, id);
-      if (said.go !== null) go(said.go);
+      if (said.go !== null) {
+        // From further down one wouldn't see where it has led to.
+        isLedAway = button?.closest(".columns") === null;
+        go(said.go);
+      }
     } else {
       tell("");
       say(trouble, said.message);
@@ -230,6 +235,8 @@ function watch() {
     const update = JSON.parse(event.data);
     if (update.run !== run) return reload();
     for (const [name, html] of Object.entries(update.regions)) redraw(document.getElementById(name), html);
+    if (isLedAway) document.querySelector("#accounts [aria-current]")?.focus();
+    isLedAway = false;
     clock = { now: update.now, running: update.running, told: performance.now() };
     showTime();
     if (isLost) say(trouble, "");

@@ -182,6 +182,8 @@ async def test_what_cannot_be_done_is_said_in_words(console: Console) -> None:
     status, words = await console.act("jump", to="1999-01-01T00:00:00Z")
     assert (status, words) == (409, "That can't be done: a clock never goes backwards.")
     assert (await console.act("jump", seconds=1e300))[0] == 409
+    assert await console.act("jump", seconds=4e8) == (409, "That can't be done: a jump goes ten years at most.")
+    assert (await console.act("jump", to="2026-02-01T00:00:00"))[0] == 409
     assert await console.act("set_fault", fault="meteor", on=True) == (
         409,
         "That can't be done: there is no fault 'meteor'.",
@@ -192,6 +194,9 @@ async def test_what_cannot_be_done_is_said_in_words(console: Console) -> None:
         ("buy", {"account": "ada", "price": 0}, 422),
         ("end_faults", {"fault": "lose"}, 422),
         ("jump", {"months": 12}, 422),
+        ("grant", {"account": 1, "credits": 0}, 422),
+        ("spend", {"account": 1, "credits": 10**30}, 422),
+        ("show_figures", {"account": 10**30, "shown": True}, 409),
     ):
         async with console.session.post(f"{console.url}act/{name}", json=values) as answer:
             assert answer.status == status, name

@@ -205,6 +205,9 @@ async def test_a_ready_made_customer_is_gone_to(page: Page, console: Console) ->
     await page.get_by_role("button", name="Cancel pending").click()
     line = page.get_by_role("navigation").get_by_role("link", name="cancel-pending-1")
     await expect(line).to_have_attribute("aria-current", "true")
+    # The focus follows up there.
+    await expect(line).to_be_focused()
+    await expect(line).to_be_in_viewport()
     await expect(page.locator("#account").get_by_text(re.compile("ends on"))).to_be_visible()
     assert console.github.state.purchases
 

@@ -270,6 +270,7 @@ def test_lists_say_what_is_chosen(github: GitHubStandIn) -> None:
     public = acme.repositories[1]
     github.open_issue(public, "mona", "Another one")
     talk = talk_of(github, cast, find_focus(cast, {"repository": str(public.id), "thread": "1"}))
+    assert talk.deafness == "it isn't installed on acme"
     assert [place.label for place in talk.repositories if place.is_chosen] == ["website"]
     assert [(place.label, place.is_pull_request) for place in talk.threads if place.is_chosen] == [
         ("#1 Fix a typo on the front page", True)
