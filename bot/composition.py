@@ -115,8 +115,6 @@ async def working(
         github: what asks GitHub in this process; one is opened if absent.
     """
     async with AsyncExitStack() as stack:
-        if github is None:
-            github = await stack.enter_async_context(asking(settings, clock))
         session = await stack.enter_async_context(
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
@@ -124,33 +122,50 @@ async def working(
         )
         service = BillingService(database.store, clock, plans)
         stack.push_async_callback(service.close)
+        if github is None:
+            github = await stack.enter_async_context(asking(settings, clock))
+        parts = _Parts(settings=settings, clock=clock, database=database, plans=plans, chance=chance, github=github)
+        yield await stack.enter_async_context(running(_services(parts, session, service)))
 
-        def sender(topic: str, send: Send, *, at_once: int = 16) -> EffectSender:
-            return EffectSender(
-                outbox=database.outbox, topic=topic, send=send, clock=clock, chance=chance, at_once=at_once
-            )
 
-        forwards, alerts = _forwards(settings, session), _alerts(settings, session, clock, database)
-        replies = sender(REPLY_TOPIC, _replies(settings, clock, database, plans, github), at_once=MOST_REPLIES)
-        yield await stack.enter_async_context(
-            running(
-                [
-                    _housekeeping(settings, clock, database, plans),
-                    github.identity,
-                    Worker(
-                        inbox=database.inbox,
-                        context=_context(settings, plans, github, _TellingBilling(service, replies.wake)),
-                        router=router_for(marketplace=settings.has_marketplace),
-                        clock=clock,
-                        chance=chance,
-                    ),
-                    # Alarms stop last: those about the others may still go out.
-                    replies,
-                    sender(FORWARD_TOPIC, forwards),
-                    sender(ALERT_TOPIC, alerts),
-                ]
-            )
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What the services are made of."""
+
+    settings: ServerSettings
+    clock: Clock
+    database: Database
+    plans: PlanCatalog
+    chance: random.Random
+    github: GitHubSide
+
+    @property
+    def marketplace_plan_ids(self) -> Sequence[int]:
+        """The catalogue's plans as GitHub numbers them."""
+        return sorted(number for plan in self.plans.plans.values() for number in plan.marketplace_plan_ids)
+
+
+def _services(parts: _Parts, session: aiohttp.ClientSession, billing: Billing) -> Sequence[BackgroundService]:
+    """Return all that runs in the background, in the order in which it is stopped.
+
+    The senders come after the worker, and alarms last: when the others stop, those about them may still go out.
+    """
+    replies = _sender(parts, REPLY_TOPIC, _replies(parts), at_once=MOST_REPLIES)
+    worker = Worker(
+        inbox=parts.database.inbox,
+        context=_context(parts, _TellingBilling(billing, replies.wake)),
+        router=router_for(marketplace=parts.settings.has_marketplace),
+        clock=parts.clock,
+        chance=parts.chance,
+    )
+    return [
+        _housekeeping(parts),
+        parts.github.identity,
+        worker,
+        replies,
+        _sender(parts, FORWARD_TOPIC, _forwards(parts.settings, session)),
+        _sender(parts, ALERT_TOPIC, _alerts(parts, session)),
+    ]
 
 
 class _TellingBilling:
@@ -168,40 +183,44 @@ class _TellingBilling:
         return outcome
 
 
-def _housekeeping(settings: ServerSettings, clock: Clock, database: Database, plans: PlanCatalog) -> Housekeeping:
+def _sender(parts: _Parts, topic: str, send: Send, *, at_once: int = 16) -> EffectSender:
+    return EffectSender(
+        outbox=parts.database.outbox, topic=topic, send=send, clock=parts.clock, chance=parts.chance, at_once=at_once
+    )
+
+
+def _housekeeping(parts: _Parts) -> Housekeeping:
     return Housekeeping(
-        inbox=database.inbox,
-        paces=database.paces,
-        clock=clock,
-        retention_days=settings.retention_days,
-        marketplace_plan_ids=_marketplace_plan_ids(plans),
+        inbox=parts.database.inbox,
+        paces=parts.database.paces,
+        clock=parts.clock,
+        retention_days=parts.settings.retention_days,
+        marketplace_plan_ids=parts.marketplace_plan_ids,
     )
 
 
-def _context(settings: ServerSettings, plans: PlanCatalog, github: GitHubSide, billing: Billing) -> Context:
+def _context(parts: _Parts, billing: Billing) -> Context:
     read_backs = GitHubReadBacks(
-        github.client,
-        identity=github.identity,
-        marketplace=settings.has_marketplace,
-        marketplace_plan_ids=_marketplace_plan_ids(plans),
+        parts.github.client,
+        identity=parts.github.identity,
+        marketplace=parts.settings.has_marketplace,
+        marketplace_plan_ids=parts.marketplace_plan_ids,
     )
-    return Context(github=read_backs, billing=billing, slash_words=settings.slash_commands)
+    return Context(github=read_backs, billing=billing, slash_words=parts.settings.slash_commands)
 
 
-def _replies(
-    settings: ServerSettings, clock: Clock, database: Database, plans: PlanCatalog, github: GitHubSide
-) -> Send:
+def _replies(parts: _Parts) -> Send:
     return ReplySender(
-        client=github.client,
-        identity=github.identity,
-        reads=database.reads,
-        paces=database.paces,
-        plans=plans,
-        clock=clock,
+        client=parts.github.client,
+        identity=parts.github.identity,
+        reads=parts.database.reads,
+        paces=parts.database.paces,
+        plans=parts.plans,
+        clock=parts.clock,
         voice=Voice(
-            app_id=settings.github_app_id,
-            slash_words=settings.slash_commands,
-            account_page=account_page(settings.public_url),
+            app_id=parts.settings.github_app_id,
+            slash_words=parts.settings.slash_commands,
+            account_page=account_page(parts.settings.public_url),
         ),
     ).send
 
@@ -213,15 +232,16 @@ def _forwards(settings: ServerSettings, session: aiohttp.ClientSession) -> Send:
     return Forwarder(Poster(session, url=forward_url, setting="GITHUB_FORWARD_URL")).send
 
 
-def _alerts(settings: ServerSettings, session: aiohttp.ClientSession, clock: Clock, database: Database) -> Send:
-    mailer = poster = None
+def _alerts(parts: _Parts, session: aiohttp.ClientSession) -> Send:
+    settings, mailer, poster = parts.settings, None, None
     if settings.smtp_url is not None and settings.mail_from is not None:
         mailer = Mailer(MailServer.from_url(settings.smtp_url.get_secret_value()), sender=settings.mail_from)
     if settings.alert_webhook_url is not None:
         poster = Poster(session, url=settings.alert_webhook_url.get_secret_value(), setting="ALERT_WEBHOOK_URL")
-    recipient = settings.alert_email or ""
-    return AlertSender(outbox=database.outbox, clock=clock, mailer=mailer, recipient=recipient, poster=poster).send
-
-
-def _marketplace_plan_ids(plans: PlanCatalog) -> Sequence[int]:
-    return sorted(number for plan in plans.plans.values() for number in plan.marketplace_plan_ids)
+    return AlertSender(
+        outbox=parts.database.outbox,
+        clock=parts.clock,
+        mailer=mailer,
+        recipient=settings.alert_email or "",
+        poster=poster,
+    ).send

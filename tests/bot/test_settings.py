@@ -283,6 +283,27 @@ def test_whether_there_is_a_marketplace(api: str, choice: str, *, there_is_one: 
     assert settings.has_marketplace is there_is_one
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, {"credits"}),
+        ("", {"credits"}),
+        ("credits", {"credits"}),
+        ("Credits, PLAN,help", {"credits", "plan", "help"}),
+        ("help,help", {"help"}),
+        ("none", set()),
+    ],
+)
+def test_slash_commands_are_words_of_ours_or_none(text: str | None, words: set[str]) -> None:
+    values = GOOD if text is None else GOOD | {"SLASH_COMMANDS": text}
+    assert settings_of(ServerSettings, values).slash_commands == words
+
+
+@pytest.mark.parametrize("text", ["usage", "credits,none", ",", "credits;plan", "/credits"])
+def test_other_words_are_no_slash_commands(text: str) -> None:
+    assert "must name words out of credits, plan, help, or be none" in str(refusal_of({"SLASH_COMMANDS": text}))
+
+
 def test_spaces_around_values_are_nobodys_intention() -> None:
     settings = settings_of(
         ServerSettings,
