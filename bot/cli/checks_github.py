@@ -7,6 +7,7 @@ from billing.errors import TemporaryFailureError
 from billing.plans import PlanCatalog
 from billing.ports import Clock
 from bot.cli.checks import Check, failed, ok, skipped, warning
+from bot.cli.checks_comments import check_comments
 from bot.cli.github_desk import GitHubDesk, GitHubRefusalError, RegisteredApp
 from bot.cli.manifest import Manifest, manifest_path, read_manifest
 from bot.cli.setup_existing import differences
@@ -54,6 +55,7 @@ async def check_github(
         return [
             *_clock(desk),
             *_app(app, manifest, settings),
+            *await check_comments(desk, app, settings),
             await _hook(desk, manifest, hook_is_used=hook_is_used),
             *await _listing(desk, settings, plans),
         ]

@@ -1,7 +1,7 @@
 """What `setup` and `doctor` ask of GitHub, and how they are refused."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -37,6 +37,14 @@ class RegisteredApp:
     events: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """What an App asks for, or what one of its installations has agreed to."""
+
+    permissions: Mapping[str, str]
+    events: frozenset[str]
+
+
 class GitHubDesk:
     """Asks GitHub as the App.
 
@@ -57,13 +65,14 @@ class GitHubDesk:
             TemporaryFailureError: no answer.
         """
         answer = _object(await self._ask("GET", "/app"), HTTPStatus.OK)
+        granted = _granted(answer)
         return RegisteredApp(
             app_id=int(answer["id"]),
             client_id=str(answer.get("client_id") or ""),
             slug=str(answer.get("slug") or ""),
             html_url=str(answer["html_url"]),
-            permissions={str(name): str(level) for name, level in answer["permissions"].items()},
-            events=frozenset(str(event) for event in answer["events"]),
+            permissions=granted.permissions,
+            events=granted.events,
         )
 
     async def hook_url(self) -> str:
@@ -94,6 +103,17 @@ class GitHubDesk:
             ids.extend(int(plan["id"]) for plan in _document(page, HTTPStatus.OK))
         return ids
 
+    async def installations(self) -> AsyncIterator[tuple[str, Granted]]:
+        """Ask for all installations: whose each is, and what it has agreed to.
+
+        Raises:
+            GitHubRefusalError, TemporaryFailureError: as for `app`.
+        """
+        async for page in self._client.pages_as_app("/app/installations?per_page=100"):
+            for each in _document(page, HTTPStatus.OK):
+                account = each.get("account") or {}
+                yield str(account.get("login") or each["id"]), _granted(each)
+
     async def _ask(self, method: str, path: str, body: bytes = b"") -> Answer:
         """Ask, and compare the clocks. GitHub's is told in whole seconds, at some time between asking and now."""
         sent_at = self._clock.now()
@@ -117,6 +137,13 @@ async def convert_code(transport: Transport, *, api_url: str, code: str) -> Mapp
     }
     answer = await transport.send(Request(method="POST", url=url, headers=headers))
     return _object(answer, HTTPStatus.CREATED)
+
+
+def _granted(answer: Mapping[str, Any]) -> Granted:
+    return Granted(
+        permissions={str(name): str(level) for name, level in answer["permissions"].items()},
+        events=frozenset(str(event) for event in answer["events"]),
+    )
 
 
 def _clock_ahead(date: datetime | None, *, sent_at: datetime, now: datetime) -> timedelta | None:

@@ -85,6 +85,8 @@ async def test_everything_is_right(github: GitHubStandIn, database_url: str, mai
         "github.clock": "ok",
         "github.app": "ok",
         "github.permissions": "ok",
+        "github.comments": "ok",
+        "github.installations": "ok",
         "github.webhook": "ok",
         "github.marketplace": "ok",
         "mail": "ok",
@@ -132,6 +134,57 @@ async def test_each_thing_that_is_wrong_at_github_is_told_with_what_to_do(
         ("warning", "the listing's plan 1414 isn't in plans.toml"),
     ]
     assert all(check["way_out"] for found in checks.values() for check in found if check["verdict"] == "failed")
+
+
+async def test_what_comments_need_is_told_with_the_way_to_ask(github: GitHubStandIn, sqlite_url: str) -> None:
+    settings = {**settings_for(sqlite_url), **server_settings(github)}
+    for number in range(120):
+        github.install(github.add_user(f"user-{number}"))
+
+    code, checks = await examined(settings)
+    _, mentions_only = await examined({**settings, "SLASH_COMMANDS": "none"})
+
+    assert code == 0
+    assert checks["github.comments"][0]["text"].endswith(": /credits and @tallyhook-sandbox credits")
+    assert mentions_only["github.comments"][0]["text"].endswith(": @tallyhook-sandbox credits")
+    assert checks["github.installations"][0]["text"].startswith("120 installations")
+
+    for login in ("user-7", "user-110"):
+        installed = github.state.installation_of(github.state.account(login))
+        assert installed is not None
+        installed.permissions["issues"] = "read"
+    code, checks = await examined(settings)
+
+    assert code == 0
+    assert checks["github.installations"][0]["verdict"] == "warning"
+    assert "2 of 120" in checks["github.installations"][0]["text"]
+    assert "user-7" in checks["github.installations"][0]["text"]
+
+
+async def test_an_app_that_hears_no_comments_is_told(github: GitHubStandIn, sqlite_url: str) -> None:
+    github.state.app.permissions = {"issues": "read", "metadata": "read"}
+    github.state.app.events = ["installation_target", "pull_request"]
+
+    code, checks = await examined({**settings_for(sqlite_url), **server_settings(github)})
+
+    assert code == 1
+    assert [check["text"] for check in checks["github.comments"]] == [
+        "comments can't be answered: permission issues must be write, and is read",
+        "comments can't be answered: permission pull_requests must be write, and is missing",
+        "comments can't be answered: event issue_comment isn't subscribed to",
+    ]
+    assert all(
+        "/settings/apps/tallyhook-sandbox/permissions" in check["way_out"] for check in checks["github.comments"]
+    )
+    assert "github.installations" not in checks
+
+
+async def test_installations_that_cannot_be_listed_are_told(github: GitHubStandIn, sqlite_url: str) -> None:
+    github.faults.fail(500, path="/app/installations", times=None)
+
+    _, checks = await examined({**settings_for(sqlite_url), **server_settings(github)})
+
+    assert checks["github.installations"][0]["verdict"] == "failed"
 
 
 async def test_somebody_elses_webhook_is_fine_if_its_deliveries_get_here(
