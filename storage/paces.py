@@ -137,6 +137,15 @@ class Paces:
         """
         return await self.take(subject, limits, holder=NOBODY) is None
 
+    async def has_room(self, subject: str, limits: Sequence[Limit]) -> bool:
+        """Whether a place could be taken now. Nothing is taken, so that it may be gone a moment later.
+
+        Raises:
+            TemporaryFailureError: The database is away.
+        """
+        wish = _Wish(subject=subject, limits=tuple(limits), holder=NOBODY)
+        return await self._writer.run(lambda transaction: _Line(transaction, wish, self._now()).has_room())
+
     async def forget_old(self, before: datetime) -> int:
         """Forget some places that were taken before then, or booked for then and not taken; how many."""
         moment = to_milliseconds(before)
@@ -146,9 +155,11 @@ class Paces:
         """A writer's step. Subjects in one order, so that two processes never wait for each other."""
         answers: list[datetime | None] = [None] * len(wishes)
         for index in sorted(range(len(wishes)), key=lambda index: wishes[index].subject):
-            now = from_milliseconds(to_milliseconds(self._clock.now()))
-            answers[index] = _Line(transaction, wishes[index], now).take()
+            answers[index] = _Line(transaction, wishes[index], self._now()).take()
         return answers
+
+    def _now(self) -> datetime:
+        return from_milliseconds(to_milliseconds(self._clock.now()))
 
 
 class _Line:
@@ -160,6 +171,10 @@ class _Line:
         self._now = now
         self._own = {"of_subject": wish.subject, "of_holder": wish.holder}
         self._counts = [1] + [limit.count for limit in wish.limits]
+
+    def has_room(self) -> bool:
+        """Whether it would be the turn of somebody without a booking."""
+        return self._turn(self._last(), None) <= self._now
 
     def take(self) -> datetime | None:
         """Take the place if it is the holder's turn, and book it otherwise; None or when to come back."""

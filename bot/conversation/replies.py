@@ -16,6 +16,7 @@ from billing.conversation import Edit, NothingToSay, OwnAnswer, PostAnew, balanc
 from billing.paces import CONFUSED_IN_REPOSITORY, WRITES_OF_INSTALLATION
 from billing.plans import PlanCatalog
 from billing.ports import Clock
+from billing.records import Reply
 from billing.values import EPOCH, CommentId, Reaction
 from bot.conversation.marker import answered_by, marked
 from bot.conversation.thread import LAST_COMMENTS, NoAnswerDueError, Thread
@@ -91,7 +92,7 @@ class ReplySender:
         """
         reply = unpack_reply(effect.payload)
         question = reply.question
-        thread = Thread(self._client, question, take_place=lambda: self._take_place(effect, question))
+        thread = Thread(self._client, question, take_place=lambda: self._take_place(effect, reply))
         try:
             match reply.reaction:
                 case Reaction.EYES:
@@ -106,35 +107,40 @@ class ReplySender:
             return str(error)
         return ""
 
-    async def _take_place(self, effect: ClaimedEffect, question: Question) -> None:
-        """Return if the effect may write now."""
-        subject = f"installation:{question.installation_id}"
+    async def _take_place(self, effect: ClaimedEffect, reply: Reply) -> None:
+        """Return if the effect may write now. A sign of confusion takes its place among three at that moment, too.
+
+        Whatever died, failed or had to wait before, no more are shown than have taken a place just then.
+        """
+        subject = f"installation:{reply.question.installation_id}"
         until = await self._paces.take(subject, WRITES_OF_INSTALLATION, holder=effect.id)
         if until is not None:
             raise NotYetError(until)
+        is_confused = reply.reaction is Reaction.CONFUSED
+        if is_confused and not await self._paces.try_take(_confusion_in(reply.question), CONFUSED_IN_REPOSITORY):
+            raise NoAnswerDueError(SHOWN_OFTEN_ENOUGH)
 
     async def _show_confusion(self, effect: ClaimedEffect, question: Question, thread: Thread) -> None:
-        """Show somebody who isn't answered that they were seen.
-
-        Only the first time asks whether there is still room: who comes again has been given it, and would take another.
-        """
-        if effect.lease_number == 1 and not await self._paces.try_take(
-            f"confused:{question.repository_id}", CONFUSED_IN_REPOSITORY
-        ):
+        """Show somebody who isn't answered that they were seen."""
+        bot = await self._bot()
+        if effect.lease_number > 1 and await thread.has_reaction(Reaction.CONFUSED, by=bot):
+            return
+        # Looked at first, so that whoever asks again and again uses up no turns of those who are answered.
+        if not await self._paces.has_room(_confusion_in(question), CONFUSED_IN_REPOSITORY):
             raise NoAnswerDueError(SHOWN_OFTEN_ENOUGH)
         await thread.react(Reaction.CONFUSED)
         log.info("confusion_shown", repository_id=question.repository_id, comment_id=question.comment_id)
 
     async def _answer(self, effect: ClaimedEffect, question: Question, thread: Thread) -> None:
         """Show that the comment was seen, answer it, and take older answers away."""
-        bot = f"{await self._identity.current()}{BOT}"
+        bot = await self._bot()
         if effect.lease_number == 1 or not await thread.has_reaction(Reaction.EYES, by=bot):
             await thread.react(Reaction.EYES)
         # Once this question is answered, what is looked for is the older answer that is still to be taken away.
         comments = await thread.comments(
             lambda end: any(own.answers_to != question.comment_id for own in self._own_answers(end, bot))
         )
-        placement = place(self._own_answers(comments, bot), question.comment_id, self._clock.now())
+        placement = place(self._own_answers(comments, bot), question, shows_figures=True)
         match placement:
             case NothingToSay():
                 pass
@@ -152,6 +158,10 @@ class ReplySender:
             comment_id=question.comment_id,
             placement=type(placement).__name__.lower(),
         )
+
+    async def _bot(self) -> str:
+        """The login that we write as."""
+        return f"{await self._identity.current()}{BOT}"
 
     async def _body(self, question: Question, thread: Thread) -> str:
         """Word the answer by what holds now.
@@ -188,6 +198,8 @@ class ReplySender:
                 OwnAnswer(
                     comment_id=CommentId(comment.id),
                     answers_to=answers_to,
+                    words=(),
+                    has_figures=False,
                     changed_at=a_moment(comment.updated_at) or EPOCH,
                     is_among_last_ten=id(comment) in last,
                 )
@@ -200,3 +212,8 @@ class ReplySender:
         if user is None or user.type != "Bot":
             return False
         return user.login == bot or (app is not None and app.id == self._voice.app_id)
+
+
+def _confusion_in(question: Question) -> str:
+    """What has the pace of three signs an hour."""
+    return f"confused:{question.repository_id}"

@@ -146,6 +146,15 @@ async def test_trying_books_nothing(database: Database, clock: VirtualClock) -> 
     assert [await database.paces.try_take("repository", limits) for _ in range(5)] == [True] * 3 + [False] * 2
 
 
+async def test_looking_for_room_takes_none(database: Database, clock: VirtualClock) -> None:
+    limits = (Limit(count=1, seconds=3600),)
+    assert [await database.paces.has_room("repository", limits) for _ in range(2)] == [True, True]
+    assert await database.paces.try_take("repository", limits)
+    assert not await database.paces.has_room("repository", limits)
+    clock.advance(hours=1)
+    assert await database.paces.has_room("repository", limits)
+
+
 async def test_after_an_outage_those_who_were_due_come_in_turn_and_no_crowd_comes_again_and_again(
     database: Database, clock: VirtualClock
 ) -> None:
