@@ -154,6 +154,7 @@ class Question:
         account_id: the repository's owner, who pays.
         owner, repository: their names at that time, for addresses only.
         number: of the issue or the pull request.
+        asked_at: when the comment was written, by GitHub's clock.
         words: what is asked, each once, in the order of the comment.
     """
 
@@ -165,6 +166,7 @@ class Question:
     is_private: bool
     number: int
     comment_id: CommentId
+    asked_at: datetime
     words: tuple[Word, ...]
 
 

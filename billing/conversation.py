@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from billing.commands import Question
 from billing.ledger.balance import available, is_due
 from billing.plans import Plan, PlanCatalog
 from billing.standing import effective_plan, is_living
 from billing.state import CustomerState, Subscription
-from billing.values import NEVER, CommentId, Credits, SubscriptionState
+from billing.values import NEVER, CommentId, Credits, SubscriptionState, Word
 
 EDITED_WITHIN: Final = timedelta(minutes=1)
-"""A command within this time of our last answer is answered by editing that one, however long the thread has grown."""
+"""A command written within this time of our last answer is answered by editing that one, wherever it stands."""
 
 
 class Level(enum.StrEnum):
@@ -145,12 +146,16 @@ class OwnAnswer:
 
     Attributes:
         answers_to: the comment that it answered last, by its hidden marker.
-        changed_at: when it was posted or last edited.
+        words: what it answers, in the order in which that stands there.
+        has_figures: whether figures stand in it, or stood there before an edit: GitHub shows its readers both.
+        changed_at: when it was posted or last edited, by GitHub's clock.
         is_among_last_ten: of the thread's comments.
     """
 
     comment_id: CommentId
     answers_to: CommentId
+    words: tuple[Word, ...]
+    has_figures: bool
     changed_at: datetime
     is_among_last_ten: bool
 
@@ -164,16 +169,30 @@ class NothingToSay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """The answer goes into this comment of ours. `outdated` are the others, to be deleted."""
+    """The answer goes into this comment of ours.
+
+    Attributes:
+        keeping: words that were answered there just before and stay answered, rendered anew; none that is asked now.
+        had_figures: whether figures stand or stood in it, so that the edited answer counts as having them for good.
+        outdated: our other answers, to be deleted.
+    """
 
     comment_id: CommentId
+    keeping: tuple[Word, ...] = ()
+    had_figures: bool = False
     outdated: tuple[CommentId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostAnew:
-    """The answer becomes a new comment; `outdated` are those before it, to be deleted once it stands."""
+    """The answer becomes a new comment.
 
+    Attributes:
+        keeping: words that were answered just before, in an answer that has to go, and stay answered in the new one.
+        outdated: our answers before it, to be deleted once it stands.
+    """
+
+    keeping: tuple[Word, ...] = ()
     outdated: tuple[CommentId, ...] = ()
 
 
@@ -181,18 +200,29 @@ Placement = NothingToSay | Edit | PostAnew
 """Where the answer to a comment goes."""
 
 
-def place(own: Sequence[OwnAnswer], question_comment_id: CommentId, now: datetime) -> Placement:
+def place(own: Sequence[OwnAnswer], question: Question, *, shows_figures: bool) -> Placement:
     """Say where the answer goes, by what stands in the thread; asking again after it was given changes nothing.
 
     GitHub's comment ids ascend. An answer shows the balance of its moment, so that the answer to a later comment is the
-    newer one and needs no older text over it.
+    newer one and needs no older text over it. The minute of rule 35 lies between two moments of GitHub's, so that it
+    doesn't matter how long the question was on its way.
+
+    Args:
+        own: our answers as they stand in the thread.
+        question: what is to be answered.
+        shows_figures: whether the answer may tell figures now. If not, one that has them isn't edited but goes: GitHub
+            shows what was edited away to everybody who can read the comment.
     """
     last = max(own, key=lambda each: (each.answers_to, each.comment_id), default=None)
     if last is None:
         return PostAnew()
     others = tuple(sorted(each.comment_id for each in own if each.comment_id != last.comment_id))
-    if last.answers_to >= question_comment_id:
+    if last.answers_to >= question.comment_id:
         return NothingToSay(outdated=others)
-    if last.is_among_last_ten or now - last.changed_at <= EDITED_WITHIN:
-        return Edit(comment_id=last.comment_id, outdated=others)
-    return PostAnew(outdated=tuple(sorted((*others, last.comment_id))))
+    is_recent = question.asked_at - last.changed_at <= EDITED_WITHIN
+    # Whoever asked something else just before has had no time to read the answer to that.
+    keeping = tuple(word for word in last.words if word not in question.words) if is_recent else ()
+    must_go = last.has_figures and not shows_figures
+    if must_go or not (is_recent or last.is_among_last_ten):
+        return PostAnew(keeping=keeping, outdated=tuple(sorted((*others, last.comment_id))))
+    return Edit(comment_id=last.comment_id, keeping=keeping, had_figures=last.has_figures, outdated=others)

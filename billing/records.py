@@ -75,7 +75,7 @@ class SignupSlot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a comment gets: eyes and an answer in words, or a confused face and no words. A comment gets one, once."""
+    """What a comment gets: eyes and an answer in words, or a confused face and no words. It gets either once."""
 
     question: Question
     reaction: Reaction

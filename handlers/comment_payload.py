@@ -1,5 +1,6 @@
 """The payload of a comment's delivery, with only the fields that are used."""
 
+from datetime import datetime
 from typing import Self
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from billing.commands import Question
 from billing.values import CommentId, GitHubAccountId, InstallationId, RepositoryId, Word
 from handlers.payloads import AccountFields, InstallationFields
-from handlers.tolerant import JsonText, a_name, an_id, read
+from handlers.tolerant import JsonText, a_moment, a_name, an_id, read
 
 
 class AppFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +22,7 @@ class CommentFields(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int | None = None
     body: str | None = None
+    created_at: str | None = None
     user: AccountFields | None = None
     performed_via_github_app: AppFields | None = None
 
@@ -82,8 +84,13 @@ class IssueComment(msgspec.Struct, frozen=True, kw_only=True):
         number, login = an_id(user.id), a_name(user.login)
         return Author(id=GitHubAccountId(number), login=login) if number is not None and login else None
 
-    def question(self, words: tuple[Word, ...]) -> Question | None:
-        """What the comment asks; None if the delivery doesn't say where."""
+    def question(self, words: tuple[Word, ...], *, received_at: datetime) -> Question | None:
+        """What the comment asks; None if the delivery doesn't say where.
+
+        Args:
+            words: what was read in it.
+            received_at: when we got the delivery, which is when was asked if the comment doesn't tell.
+        """
         if self.installation is None or self.repository is None or self.issue is None or self.comment is None:
             return None
         owner = self.repository.owner or AccountFields()
@@ -102,6 +109,7 @@ class IssueComment(msgspec.Struct, frozen=True, kw_only=True):
             is_private=self.repository.private is True,
             number=number,
             comment_id=CommentId(comment_id),
+            asked_at=a_moment(self.comment.created_at) or received_at,
             words=words,
         )
 

@@ -30,7 +30,7 @@ async def _asked(comment: IssueComment, event: Event, ctx: Context) -> Command:
     words = commands_in(comment.text, await ctx.github.app_slug(), ctx.slash_words)
     if not words:
         return Ignore(reason=NO_COMMAND, cause=event.cause)
-    question, author = comment.question(words), comment.author
+    question, author = comment.question(words, received_at=event.cause.received_at), comment.author
     if question is None or author is None:
         return Ignore(reason=NO_QUESTION, cause=event.cause)
     permission = await ctx.github.permission(

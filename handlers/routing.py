@@ -6,6 +6,7 @@ from typing import Final
 
 from gidgethub.routing import Router
 
+from billing.values import EPOCH
 from handlers import comments, installation, marketplace
 from handlers.comment_payload import IssueComment
 from handlers.comment_text import ANSWER_MARK, might_command
@@ -83,7 +84,8 @@ def _thread(comment: IssueComment, rules: RoutingRules) -> Routed | None:
     Each of the guards against talking to ourselves and to other programs would do; loops have been seen in the wild
     where there was one.
     """
-    question = comment.question(())
+    # Nothing is asked yet: this tells where it would be.
+    question = comment.question((), received_at=EPOCH)
     is_ours = comment.app_id == rules.app_id or ANSWER_MARK in comment.text
     if question is None or comment.author is None or is_ours:
         return None

@@ -2,26 +2,48 @@
 
 import json
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from billing.commands import Question
 from billing.records import Reply
-from billing.values import CommentId, GitHubAccountId, InstallationId, Reaction, RepositoryId, Word
+from billing.values import (
+    CommentId,
+    GitHubAccountId,
+    InstallationId,
+    Reaction,
+    RepositoryId,
+    Word,
+    from_milliseconds,
+    to_milliseconds,
+)
 from storage.effects import NewEffect
 
 REPLY_TOPIC: Final = "reply"
 
 
 def effect_of(reply: Reply, now: datetime) -> NewEffect:
-    """The effect that sends the reply: those of a thread one after another, and one a comment for ever."""
+    """The effect that sends the reply: answers of a thread one after another, and either reaction to a comment once."""
     question = reply.question
     return NewEffect(
         topic=REPLY_TOPIC,
-        key=f"thread:{question.repository_id}:{question.number}",
-        dedupe_key=f"{REPLY_TOPIC}:{question.repository_id}:{question.comment_id}",
+        key=_order(reply),
+        # The reaction is part of it, so that whoever is allowed to write later is answered if the delivery is replayed.
+        dedupe_key=f"{REPLY_TOPIC}:{question.repository_id}:{question.comment_id}:{reply.reaction}",
         payload=pack_reply(reply),
         run_at=now,
     )
+
+
+def _order(reply: Reply) -> str:
+    """The key of what must wait for each other. A confused face says nothing, so that no answer has to wait for it."""
+    question = reply.question
+    match reply.reaction:
+        case Reaction.EYES:
+            return f"thread:{question.repository_id}:{question.number}"
+        case Reaction.CONFUSED:
+            return f"confused:{question.repository_id}:{question.comment_id}"
+        case _:
+            assert_never(reply.reaction)
 
 
 def pack_reply(reply: Reply) -> bytes:
@@ -38,6 +60,7 @@ def pack_reply(reply: Reply) -> bytes:
             "is_private": question.is_private,
             "number": question.number,
             "comment_id": question.comment_id,
+            "asked_at": to_milliseconds(question.asked_at),
             "words": question.words,
         }
     ).encode()
@@ -56,6 +79,7 @@ def unpack_reply(payload: bytes) -> Reply:
             is_private=packed["is_private"],
             number=packed["number"],
             comment_id=CommentId(packed["comment_id"]),
+            asked_at=from_milliseconds(packed["asked_at"]),
             words=tuple(Word(word) for word in packed["words"]),
         ),
         reaction=Reaction(packed["reaction"]),

@@ -18,7 +18,7 @@ from billing.ports import Changes, DeliveryEnd, Locked, Unit
 from billing.records import Alarm, Loss, Remembered, Reply, SignupSlot
 from billing.standing import is_living
 from billing.state import CustomerState, Grant
-from billing.values import AccountId, CommentId, CustomerId, DeliveryId, GitHubAccountId, RepositoryId
+from billing.values import AccountId, CommentId, CustomerId, DeliveryId, GitHubAccountId, Reaction, RepositoryId
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Tables:
     losses: list[Loss] = field(default_factory=list)
     signup_slots: dict[tuple[GitHubAccountId, int], SignupSlot] = field(default_factory=dict)
     open_alarms: dict[tuple[str, str], Alarm] = field(default_factory=dict)
-    replies: dict[tuple[RepositoryId, CommentId], Reply] = field(default_factory=dict)
+    replies: dict[tuple[RepositoryId, CommentId, Reaction], Reply] = field(default_factory=dict)
     deliveries: dict[DeliveryId, DeliveryEnd] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
     last_id: int = 0
@@ -178,7 +178,8 @@ class MemoryUnit:
         for recovery in changes.recoveries:
             self.tables.open_alarms.pop((recovery.kind, recovery.subject), None)
         for reply in changes.replies:
-            self.tables.replies.setdefault((reply.question.repository_id, reply.question.comment_id), reply)
+            question = reply.question
+            self.tables.replies.setdefault((question.repository_id, question.comment_id, reply.reaction), reply)
         for end in changes.deliveries:
             _require(end.run_at is None or end.run_at >= now, "a delivery is due in the past")
             self.tables.deliveries[end.cause.delivery_id] = end

@@ -220,6 +220,8 @@ def asked(
     *,
     is_private: bool = True,
     comment: int = 901,
+    words: tuple[Word, ...] = (Word.CREDITS,),
+    asked_at: datetime | None = None,
     why: Cause | None = None,
 ) -> Answer:
     """A comment that asks for the credits, by somebody with this permission."""
@@ -232,7 +234,8 @@ def asked(
         is_private=is_private,
         number=12,
         comment_id=CommentId(comment),
-        words=(Word.CREDITS,),
+        asked_at=asked_at or day(1, 1),
+        words=words,
     )
     return Answer(question=question, permission=permission, cause=why or cause())
 

@@ -11,7 +11,7 @@ from billing.batch import delivery_end, run_batch
 from billing.commands import Answered, Applied, Command, Ignore, Ignored, Postponed, Refused, ShowFigures
 from billing.errors import BillingError, CannotActError, UnknownCustomerError
 from billing.ports import DeliveryEnd, Unit
-from billing.values import CustomerId, Permission, SubscriptionState
+from billing.values import CustomerId, Permission, SubscriptionState, Word
 from tests.billing.builders import PLANS, PRO, asked, truth
 from tests.billing.office import Office, spending
 from tests.fakes import MemoryStore
@@ -109,12 +109,18 @@ async def test_an_answer_locks_no_customer_and_ends_its_delivery(office: Office)
     ]
 
 
-async def test_of_two_replies_to_one_comment_the_first_stands(office: Office) -> None:
-    first, second = asked(why=office.cause(1)), asked(Permission.NONE, why=office.cause(1))
+async def test_of_two_answers_to_one_comment_the_first_stands(office: Office) -> None:
+    first, second = asked(why=office.cause(1)), asked(words=(Word.HELP,), why=office.cause(1))
     results, _ = await carried_out(office, [first])
     again, _ = await carried_out(office, [second])
     assert results == again == [Answered()]
-    assert [reply.reaction for reply in office.store.tables.replies.values()] == ["eyes"]
+    assert [reply.question.words for reply in office.store.tables.replies.values()] == [(Word.CREDITS,)]
+
+
+async def test_whoever_was_allowed_to_write_since_is_answered_by_a_replay(office: Office) -> None:
+    for permission in (Permission.READ, Permission.WRITE, Permission.WRITE):
+        await carried_out(office, [asked(permission, why=office.cause(1))])
+    assert [reply.reaction for reply in office.store.tables.replies.values()] == ["confused", "eyes"]
 
 
 async def test_whether_figures_are_shown_is_decided_among_the_customers_other_commands(office: Office) -> None:

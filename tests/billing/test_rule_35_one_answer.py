@@ -7,25 +7,39 @@ from datetime import timedelta
 import pytest
 
 from billing.conversation import Edit, NothingToSay, OwnAnswer, Placement, PostAnew, place
-from billing.values import CommentId
-from tests.billing.builders import day
+from billing.values import CommentId, Word
+from tests.billing.builders import asked, day
 
-NOW = day(12, 1, 9)
+ASKED_AT = day(12, 1, 9)
+
+NOT_EVEN_A_MINUTE = 0.9
 
 
-def own(comment: int, *, to: int, minutes_ago: float = 60, is_among_last_ten: bool = True) -> OwnAnswer:
-    """One of our answers."""
+def own(
+    comment: int,
+    *,
+    to: int,
+    minutes_ago: float = 60,
+    is_among_last_ten: bool = True,
+    words: tuple[Word, ...] = (Word.CREDITS,),
+    has_figures: bool = False,
+) -> OwnAnswer:
+    """One of our answers, changed so long before the next question was asked."""
     return OwnAnswer(
         comment_id=CommentId(comment),
         answers_to=CommentId(to),
-        changed_at=NOW - timedelta(minutes=minutes_ago),
+        words=words,
+        has_figures=has_figures,
+        changed_at=ASKED_AT - timedelta(minutes=minutes_ago),
         is_among_last_ten=is_among_last_ten,
     )
 
 
-def placed(question: int, *answers: OwnAnswer) -> Placement:
+def placed(
+    question: int, *answers: OwnAnswer, words: tuple[Word, ...] = (Word.CREDITS,), shows_figures: bool = True
+) -> Placement:
     """Where the answer to this comment goes."""
-    return place(answers, CommentId(question), NOW)
+    return place(answers, asked(comment=question, words=words, asked_at=ASKED_AT).question, shows_figures=shows_figures)
 
 
 def test_rule_33_the_first_answer_of_a_thread_is_posted() -> None:
@@ -50,6 +64,68 @@ def test_rule_35_within_a_minute_of_the_last_answer_it_is_edited_wherever_it_sta
 def test_rule_35_after_a_minute_it_is_not() -> None:
     answer = own(101, to=100, minutes_ago=1.001, is_among_last_ten=False)
     assert placed(200, answer) == PostAnew(outdated=(CommentId(101),))
+
+
+def test_rule_35_the_minute_ends_when_the_command_is_written_however_late_it_is_answered() -> None:
+    # Both moments are GitHub's. When we come to answer isn't even known here.
+    answer = own(101, to=100, is_among_last_ten=False)
+    for seconds, placement in ((60, Edit(comment_id=CommentId(101))), (61, PostAnew(outdated=(CommentId(101),)))):
+        question = asked(comment=200, asked_at=answer.changed_at + timedelta(seconds=seconds)).question
+        assert place([answer], question, shows_figures=True) == placement
+
+
+@pytest.mark.parametrize("is_among_last_ten", [True, False])
+@pytest.mark.parametrize(
+    ("before", "words", "keeping"),
+    [
+        ((Word.CREDITS,), (Word.PLAN,), (Word.CREDITS,)),
+        ((Word.CREDITS,), (Word.CREDITS,), ()),
+        ((Word.PLAN, Word.CREDITS), (Word.HELP,), (Word.PLAN, Word.CREDITS)),
+        ((Word.HELP, Word.PLAN, Word.CREDITS), (Word.PLAN,), (Word.HELP, Word.CREDITS)),
+        ((), (Word.PLAN,), ()),
+    ],
+)
+def test_rule_35_what_was_answered_within_the_minute_stays_answered(
+    before: tuple[Word, ...], words: tuple[Word, ...], keeping: tuple[Word, ...], *, is_among_last_ten: bool
+) -> None:
+    answer = own(101, to=100, words=before, minutes_ago=NOT_EVEN_A_MINUTE, is_among_last_ten=is_among_last_ten)
+    assert placed(200, answer, words=words) == Edit(comment_id=CommentId(101), keeping=keeping)
+
+
+def test_rule_35_what_was_answered_earlier_gives_way() -> None:
+    seen = own(101, to=100, words=(Word.PLAN,), minutes_ago=1.1)
+    assert placed(200, seen) == Edit(comment_id=CommentId(101))
+    out_of_sight = own(101, to=100, words=(Word.PLAN,), minutes_ago=1.1, is_among_last_ten=False)
+    assert placed(200, out_of_sight) == PostAnew(outdated=(CommentId(101),))
+
+
+@pytest.mark.parametrize("is_among_last_ten", [True, False])
+@pytest.mark.parametrize(("minutes_ago", "keeping"), [(NOT_EVEN_A_MINUTE, (Word.PLAN,)), (60, ())])
+def test_rule_34_an_answer_with_figures_goes_where_figures_may_not_be_shown(
+    minutes_ago: float, keeping: tuple[Word, ...], *, is_among_last_ten: bool
+) -> None:
+    # To edit them away wouldn't help: GitHub shows a comment's former texts to everybody.
+    figures = own(
+        201,
+        to=200,
+        words=(Word.PLAN,),
+        has_figures=True,
+        minutes_ago=minutes_ago,
+        is_among_last_ten=is_among_last_ten,
+    )
+    older = own(101, to=100)
+    gone = PostAnew(keeping=keeping, outdated=(CommentId(101), CommentId(201)))
+    assert placed(300, older, figures, shows_figures=False) == gone
+
+
+def test_rule_34_an_answer_with_figures_is_edited_where_figures_may_be_shown_and_counts_as_having_them() -> None:
+    answer = own(101, to=100, has_figures=True)
+    assert placed(200, answer, shows_figures=True) == Edit(comment_id=CommentId(101), had_figures=True)
+
+
+def test_rule_34_an_answer_without_figures_is_edited_whether_they_may_be_shown_or_not() -> None:
+    for shows_figures in (True, False):
+        assert placed(200, own(101, to=100), shows_figures=shows_figures) == Edit(comment_id=CommentId(101))
 
 
 def test_rule_35_the_same_comment_is_never_answered_twice() -> None:

@@ -1,5 +1,6 @@
 """A comment becomes one command: an answer by the permission that GitHub tells, or nothing with a reason."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from tests.handlers.commenting import BOT, a_comment
 from tests.handlers.golden import Golden
 from tests.handlers.surroundings import CAUSE, AnsweringGitHub, commands_of, event_of
 
+CREATED_AT = datetime(2026, 3, 1, tzinfo=UTC)
+"""When the golden comment was written."""
 
-def question_of(delivery: Golden, *words: Word, is_private: bool = True) -> Question:
+
+def question_of(delivery: Golden, *words: Word, is_private: bool = True, asked_at: datetime = CREATED_AT) -> Question:
     """What the delivery asks."""
     payload = delivery.payload
     return Question(
@@ -25,6 +29,7 @@ def question_of(delivery: Golden, *words: Word, is_private: bool = True) -> Ques
         is_private=is_private,
         number=payload["issue"]["number"],
         comment_id=CommentId(payload["comment"]["id"]),
+        asked_at=asked_at,
         words=words,
     )
 
@@ -42,6 +47,24 @@ async def test_a_question_is_answered_by_what_github_says_its_author_may_do(
     question = question_of(delivery, Word.PLAN, Word.CREDITS)
     assert commands == [Answer(question=question, permission=permission, cause=CAUSE)]
     assert github.asked == [5]
+
+
+@pytest.mark.parametrize(
+    ("created_at", "asked_at"),
+    [
+        ("2026-02-27T23:59:58Z", datetime(2026, 2, 27, 23, 59, 58, tzinfo=UTC)),
+        ("2026-02-28T01:59:58+02:00", datetime(2026, 2, 27, 23, 59, 58, tzinfo=UTC)),
+        (..., CAUSE.received_at),
+        (None, CAUSE.received_at),
+        ("yesterday", CAUSE.received_at),
+        (1772323200, CAUSE.received_at),
+    ],
+)
+async def test_rule_35_a_question_is_asked_when_github_says_it_was_written(created_at: Any, asked_at: datetime) -> None:
+    delivery = a_comment(changes={("comment", "created_at"): created_at})
+    [command] = await commands_of(event_of(delivery))
+    assert isinstance(command, Answer)
+    assert command.question == question_of(delivery, Word.CREDITS, asked_at=asked_at)
 
 
 async def test_what_the_comment_says_of_its_author_counts_for_nothing() -> None:

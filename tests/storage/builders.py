@@ -36,6 +36,7 @@ from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.deliveries import ClaimedDelivery, NewDelivery
 from storage.effects import NewEffect
+from tests.database import START
 
 BODY = zlib.compress(b'{"action": "created"}', 1)
 
@@ -78,6 +79,7 @@ def reply(comment_id: int, *, number: int = 1, reaction: Reaction = Reaction.EYE
             is_private=reaction is Reaction.CONFUSED,
             number=number,
             comment_id=CommentId(comment_id),
+            asked_at=START,
             words=(Word.CREDITS, Word.HELP),
         ),
         reaction=reaction,

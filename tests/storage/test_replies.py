@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_comment_is_answered_once_and_a_thread_in_order() -> None:
     assert (effect.topic, effect.key, effect.dedupe_key, effect.run_at) == (
         REPLY_TOPIC,
         "thread:5:4",
-        "reply:5:9",
+        "reply:5:9:eyes",
         START,
     )
     assert effect_of(reply(9, number=4, repository=6), START).dedupe_key != effect.dedupe_key
@@ -62,14 +63,36 @@ async def test_replies_are_written_with_the_end_of_their_delivery(database: Data
     assert await sent(database) == []
 
 
+async def test_whoever_was_shown_confusion_can_be_answered_later_and_each_happens_once(
+    database: Database, clock: VirtualClock
+) -> None:
+    confused, eyes = reply(11, reaction=Reaction.CONFUSED), reply(11)
+    for one in (confused, eyes, confused, eyes):
+        await save(database, [one], clock)
+
+    found = await database.outbox.list()
+    assert sorted(unpack_reply(row.payload).reaction for row in found) == ["confused", "eyes"]
+
+
+async def test_a_confused_face_that_cannot_be_sent_holds_up_no_answer(database: Database, clock: VirtualClock) -> None:
+    confused = [reply(comment_id, reaction=Reaction.CONFUSED) for comment_id in (11, 12)]
+    await save(database, [*confused, reply(13), reply(14)], clock)
+
+    claimed = await database.outbox.claim(REPLY_TOPIC, limit=64, lease_seconds=60)
+
+    # The first two are still being sent; of the answers to the thread only one is at a time.
+    assert sorted(unpack_reply(one.payload).question.comment_id for one in claimed) == [11, 12, 13]
+
+
 async def test_two_who_answer_the_same_comments_at_once_answer_each_once(
     database_url: str, clock: VirtualClock
 ) -> None:
     databases = [Database.connect(database_url, clock=clock) for _ in range(2)]
     for database in databases:
         await database.open()
+    replies = [reply(comment_id) for comment_id in range(1, 41)]
 
-    await asyncio.gather(*(save(database, range(1, 41), clock) for database in databases for _ in range(3)))
+    await asyncio.gather(*(save(database, replies, clock) for database in databases for _ in range(3)))
 
     found = await databases[0].outbox.list(limit=1000)
     assert sorted(unpack_reply(row.payload).question.comment_id for row in found) == list(range(1, 41))
@@ -77,8 +100,8 @@ async def test_two_who_answer_the_same_comments_at_once_answer_each_once(
         await database.close()
 
 
-async def save(database: Database, comment_ids: range, clock: VirtualClock) -> None:
-    changes = Changes(replies=[reply(comment_id) for comment_id in comment_ids])
+async def save(database: Database, replies: Sequence[Reply], clock: VirtualClock) -> None:
+    changes = Changes(replies=list(replies))
     await database.store.transact(lambda unit: unit.save(changes, clock.now()))
 
 

@@ -88,6 +88,7 @@ class Desk:
             is_private=True,
             number=comment.thread.number,
             comment_id=CommentId(comment.id),
+            asked_at=comment.created_at,
             words=(Word.CREDITS,),
         )
         await self.database.outbox.enqueue(effect_of(Reply(question=question, reaction=reaction), self.clock.now()))
