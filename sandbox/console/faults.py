@@ -71,17 +71,16 @@ _ALL: Final = (
     Fault(
         name="limit",
         label="GitHub limits our writing",
-        explanation="The next two writes are refused for a minute (“too much content”). The answer comes later, once.",
-        rules=lambda: tuple(
+        explanation="The next two posts are refused for a minute each. The answer comes behind that, and only once.",
+        rules=lambda: (
             RestFault(
                 kind="secondary_limit",
-                method=method,
+                method="POST",
                 path=COMMENTS,
                 status=403,
                 retry_after_seconds=LIMIT_SECONDS,
-                times=times,
-            )
-            for method, times in (("POST", LIMITED_REQUESTS), ("PATCH", 1))
+                times=LIMITED_REQUESTS,
+            ),
         ),
     ),
     Fault(
