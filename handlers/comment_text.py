@@ -1,13 +1,15 @@
 """Commands in comments: which lines of a comment's Markdown ask us something (docs/decisions/0023-reading-comments.md).
 
-A command is a line that holds nothing else: `@slug credits`, `/credits` or `/credits plan`, in letters of either case,
-with `?`, `!` or `.` behind it if someone likes. It counts where it is the writer's own text: outside quotes, code and
-HTML. What lies where is told by a Markdown parser, not by rules of ours.
+A command stands at a line's start, in letters of either case: `@slug credits`, whatever follows it, since nobody else
+answers to that name; or `/credits` or `/credits plan` and nothing else but `?`, `!` or `.`, since other bots own slash
+commands too. It counts where it is the writer's own text: outside quotes, code and HTML. What lies where is told by a
+Markdown parser, not by rules of ours.
 """
 
 import functools
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -26,18 +28,28 @@ MOST_LINES: Final = 2_000
 
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 
+WORDS_OF_HELP: Final = ("usage", "upgrade")
+"""Words of ours that have no answer to themselves. Help says what there is."""
+
 _COMMAND: Final = r"""
     [ ]{{0,3}}
-    (?: @{slug} [ \t]++ (?P<mentioned>{words})
-      | / (?P<slashed>{slashed}) (?:(?<=/credits) [ \t]++ (?P<asked>[\w-]++))?+
+    (?: @{slug} [ \t]++ (?P<mentioned>{words}) (?! (?u:[\w-]) ) (?P<behind>.*+)
+      | / (?P<slashed>{slashed}) (?:(?<=/credits) [ \t]++ (?P<asked>[\w-]++))?+ [ \t?!.]*+
     )
-    [ \t?!.]*+
 """
 
 _ANYBODY: Final = r"[^\s@]{1,100}+"
 
 _UNSEEN: Final = "\0"
-"""Stands for a command while the text around it is read. Comments never have it: it is replaced, as Markdown says."""
+"""Stands around a command's line while the text is read. Comments never have it: it is replaced, as Markdown says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Command:
+    """What a line asks that looks like a command. `behind` is what follows in it: code may begin there."""
+
+    word: Word
+    behind: str
 
 
 def _parser() -> MarkdownIt:
@@ -77,7 +89,7 @@ def commands_in(text: str, slug: str, slash_words: frozenset[str]) -> tuple[Word
     asked = _asked(lines, slug, slash_words)
     if not asked:
         return ()
-    return tuple(dict.fromkeys(asked[number] for number in _own_text(lines, asked)))
+    return tuple(dict.fromkeys(asked[number].word for number in _own_text(lines, asked)))
 
 
 def _lines(text: str) -> Sequence[str]:
@@ -88,18 +100,22 @@ def _lines(text: str) -> Sequence[str]:
     return lines if len(lines) <= MOST_LINES else ()
 
 
-def _asked(lines: Sequence[str], slug: str | None, slash_words: frozenset[str]) -> Mapping[int, Word]:
+def _asked(lines: Sequence[str], slug: str | None, slash_words: frozenset[str]) -> Mapping[int, _Command]:
     """What the lines ask that look like commands, by their numbers."""
-    command = _command(slug, slash_words)
-    found = ((number, command.fullmatch(line)) for number, line in enumerate(lines))
-    return {number: _word(match) for number, match in found if match is not None}
+    pattern = _pattern(slug, slash_words)
+    found = ((number, pattern.fullmatch(line)) for number, line in enumerate(lines))
+    return {
+        number: _Command(word=_word(match), behind=match["behind"] or "")
+        for number, match in found
+        if match is not None
+    }
 
 
 @functools.lru_cache(maxsize=8)
-def _command(slug: str | None, slash_words: frozenset[str]) -> re.Pattern[str]:
+def _pattern(slug: str | None, slash_words: frozenset[str]) -> re.Pattern[str]:
     pattern = _COMMAND.format(
         slug=_ANYBODY if slug is None else re.escape(slug),
-        words="|".join(Word),
+        words="|".join((*Word, *WORDS_OF_HELP)),
         slashed="|".join(sorted(slash_words & set(Word))) or "(?!)",
     )
     return re.compile(pattern, re.ASCII | re.IGNORECASE | re.VERBOSE)
@@ -111,7 +127,7 @@ def _word(command: re.Match[str]) -> Word:
     return Word(asked) if asked in set(Word) else Word.HELP
 
 
-def _own_text(lines: Sequence[str], asked: Collection[int]) -> Iterator[int]:
+def _own_text(lines: Sequence[str], asked: Mapping[int, _Command]) -> Iterator[int]:
     """Those of the asked lines that are their writer's own text."""
     quotes = 0
     for token in _MARKDOWN.parse("\n".join(lines)):
@@ -121,11 +137,17 @@ def _own_text(lines: Sequence[str], asked: Collection[int]) -> Iterator[int]:
             yield from _shown(lines, range(*token.map), asked)
 
 
-def _shown(lines: Sequence[str], paragraph: range, asked: Collection[int]) -> Iterator[int]:
+def _shown(lines: Sequence[str], paragraph: range, asked: Mapping[int, _Command]) -> Iterator[int]:
     """Those of the paragraph's asked lines that no code and no HTML swallows."""
     if not any(number in asked for number in paragraph):
         return
-    text = "\n".join(f"{_UNSEEN}{number}" if number in asked else lines[number] for number in paragraph)
+    text = "\n".join(
+        f"{_UNSEEN}{number}{_UNSEEN}{asked[number].behind}" if number in asked else lines[number]
+        for number in paragraph
+    )
     parts: list[Token] = []
     _MARKDOWN.inline.parse(text, _MARKDOWN, {}, parts)
-    yield from (int(part.content[1:]) for part in parts if part.content.startswith(_UNSEEN))
+    for part in parts:
+        # Code that holds nothing but a command begins with it too.
+        if part.type == "text" and part.content.startswith(_UNSEEN):
+            yield int(part.content.split(_UNSEEN, 2)[1])

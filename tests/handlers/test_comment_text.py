@@ -55,6 +55,56 @@ def test_people_write_commands_in_many_ways(text: str, words: tuple[Word, ...]) 
     assert asked(text) == words
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("@tallyhook credits please", CREDITS),
+        ("@tallyhook credits, thanks", CREDITS),
+        ("@tallyhook Plan: which one is it?", PLAN),
+        ("@tallyhook help!!!", HELP),
+        ("@tallyhook credits — how many?", CREDITS),
+        ("@tallyhook credits… now", CREDITS),
+        ("@tallyhook plan\u00a0please", PLAN),
+        ("@tallyhook plan's price", PLAN),
+        ("@tallyhook credits (all)", CREDITS),
+        ("@tallyhook credits/plan", CREDITS),
+        ("@tallyhook credits plan", CREDITS),
+        ("@tallyhook credits 😀", CREDITS),
+        ("  @tallyhook help me\nplease", HELP),
+        ("@tallyhook credits, and\n@tallyhook plan too", (Word.CREDITS, Word.PLAN)),
+    ],
+)
+def test_a_mention_with_a_word_is_a_command_whatever_follows(text: str, words: tuple[Word, ...]) -> None:
+    assert asked(text) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@tallyhook creditsplease",
+        "@tallyhook credits-report",
+        "@tallyhook credits_",
+        "@tallyhook credits2",
+        "@tallyhook plans",
+        "@tallyhook planification",
+        "@tallyhook creditsé",
+        "@tallyhook credits\u6570",
+        "@tallyhook helpful",
+        "@tallyhook usages",
+        "@tallyhook upgrade-plan",
+    ],
+)
+def test_a_word_that_goes_on_is_another_word(text: str) -> None:
+    assert asked(text) == ()
+    assert not might_command(text, SLUG, SLASH)
+    assert not might_command(text, None, SLASH)
+
+
+@pytest.mark.parametrize("text", ["@tallyhook usage", "@tallyhook upgrade", "@TallyHook Usage, please"])
+def test_words_of_ours_that_have_no_answer_to_themselves_get_help(text: str) -> None:
+    assert asked(text) == HELP
+
+
 @pytest.mark.parametrize("word", ["usage", "upgrade", "balance", "something-unknown", "5", "PLANS"])
 def test_an_unknown_word_behind_the_slash_command_gets_help(word: str) -> None:
     assert asked(f"/credits {word}") == HELP
@@ -64,11 +114,16 @@ def test_an_unknown_word_behind_the_slash_command_gets_help(word: str) -> None:
     "text",
     [
         "@tallyhook",
-        "@tallyhook usage",
-        "@tallyhook upgrade",
         "@tallyhook thanks",
+        "@tallyhook balance",
         "@tallyhook please show credits",
-        "@tallyhook credits please",
+        "@tallyhook, credits",
+        "@tallyhook `credits`",
+        "/credits please show",
+        "/credits plan please",
+        "/credits plan, thanks",
+        "/usage",
+        "/upgrade",
         "@tallyhook: credits",
         "@tallyhook\ncredits",
         "@tallyhook-other credits",
@@ -122,6 +177,8 @@ def test_a_slug_is_taken_as_it_is_written() -> None:
 
 def test_without_a_slug_any_mention_may_be_ours() -> None:
     assert might_command("@anybody-at_all credits", None, SLASH)
+    assert might_command("@anybody-at_all credits, please", None, SLASH)
+    assert might_command("@anybody-at_all usage", None, SLASH)
     assert not might_command("@anybody-at_all thanks", None, SLASH)
     assert not might_command("@anybody-at_all credits", SLUG, SLASH)
 
@@ -139,6 +196,8 @@ HIDDEN = {
     "indented code": "Look:\n\n    /credits",
     "indented code by a tab": "\t/credits",
     "code over a line's end": "as `one\n/credits\ntwo` says",
+    "nothing else in the code": "as `\n/credits\n` says",
+    "code that goes on behind": "as `one\n@tallyhook credits` says",
     "code of two ticks": "as ``one ` two\n/credits\nthree`` says",
     "a comment": "<!--\n/credits\n-->",
     "a comment with an empty line": "<!-- write\n\n/credits\n\nto see -->",
@@ -185,6 +244,15 @@ def test_what_is_not_hidden_counts(text: str) -> None:
     assert asked(text) == CREDITS
 
 
+def test_code_that_begins_behind_a_command_hides_the_next() -> None:
+    assert asked("@tallyhook plan, as `that\n/credits\nsays`") == PLAN
+    assert asked('@tallyhook plan <b title="\n/credits\n">') == PLAN
+    assert asked("@tallyhook plan <!--\n@tallyhook help me\n-->\n/credits") == (Word.PLAN, Word.CREDITS)
+    assert asked("@tallyhook plan, as `that` says\n/credits") == (Word.PLAN, Word.CREDITS)
+    assert asked("@tallyhook plan \\`\n/credits `") == PLAN
+    assert asked("@tallyhook plan \\`\n/credits\n`") == (Word.PLAN, Word.CREDITS)
+
+
 def test_a_hidden_command_hides_no_other() -> None:
     assert asked("> /credits\n\n@tallyhook plan\n\n```\n/credits help\n```") == PLAN
 
@@ -213,7 +281,8 @@ LINES = st.sampled_from(
         "a", "a `b", "c` d", "``", "```", "~~~", "> a", ">", "> > /credits", "> ```", "- a", "- ", "  - b", "1. a",
         "   b", "\tc", "# a", "---", "===", "***", "<!--", "-->", "<div>", "</div>", '<b c="', '">', "<?", "?>", "\\",
         "a\\", "a  ", "[a]: b", "[a", "| a |", "|-|", "\x00", "\x0b", "\u2028", "\ud800", "&gt; a", "<https://a.b>",
-        "<![CDATA[", "]]>", "@other plan",
+        "<![CDATA[", "]]>", "@other plan", "@tallyhook plan `a", "@tallyhook usage <b c='", "@tallyhook credits\\",
+        "@tallyhook help-", "@tallyhook plan, b` c",
     ]
 )  # fmt: skip
 
@@ -269,7 +338,8 @@ HOSTILE = [
     "`a``b", "\t", "\t\n", "\ta\n", "[", "[\n", "[a]: b\n", "[a](", "]", "!", "<", "<a ", "<a\n", "<a b='", "<!--",
     "<!--\n", "<?", "</a", "<div>\n\n", "#", "# a\n", "_", "---\n", "===\n", " ", "\n", "a\n", "a|", "|-", "\\", "\\\n",
     "&", "@", "@a ", "/credits ", "/credits\n", "?", "- > a\n", "> - a\n", f"{'>' * 30}a\n", f"{'- ' * 30}a\n", "\r",
-    "\x00", "\ud800",
+    "\x00", "\ud800", "@tallyhook credits `\n", "@tallyhook plan ``a`\n", "@tallyhook help <a b='\n",
+    "@tallyhook usage <!--\n",
 ]  # fmt: skip
 
 
@@ -288,6 +358,6 @@ def test_no_comment_takes_long(before: str) -> None:
     def longest(lines: Sequence[str]) -> str:
         return (before + "\n".join(lines))[: LONGEST_COMMENT - 10] + "\n/credits"
 
-    for piece in ("b", "<", "_ _", "``", "1."):
+    for piece in ("b", "<", "_ _", "``", "1.", "/credits", "@tallyhook plan `"):
         assert work(longest([piece] * (MOST_LINES - 2))) < 2_000_000
     assert work(longest(["<a b='c' `" * 6_500])) < 2_000_000
