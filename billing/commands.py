@@ -236,11 +236,13 @@ class SpendCredits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowFigures:
-    """Take note of whether an account has its figures shown in public repositories. Repeating it changes nothing."""
+    """Take note of whether an account has its figures shown in public repositories. Repeating it changes nothing.
+
+    It is a choice and no entry: what holds is kept, and not who chose it.
+    """
 
     customer_id: CustomerId
     shown: bool
-    actor: str
 
 
 KeyedCommand = GrantCredits | RevokeCredits | SpendCredits

@@ -3,7 +3,7 @@
 from typing import Any
 
 from billing.commands import ShowFigures
-from bot.cli.corrections import ACTOR, about, applied
+from bot.cli.corrections import about, applied
 from bot.cli.database import Session, with_database
 from bot.cli.output import print_json, print_lines, say
 
@@ -29,7 +29,7 @@ async def _choose(session: Session, reference: str, *, shown: bool) -> dict[str,
     for line in about(session, state):
         say(line)
     async with session.billing() as billing:
-        applied(await billing.handle(ShowFigures(customer_id=state.customer.id, shown=shown, actor=ACTOR)))
+        applied(await billing.handle(ShowFigures(customer_id=state.customer.id, shown=shown)))
     return {
         "customer_id": state.customer.id,
         "figures_in_public": shown,

@@ -75,7 +75,7 @@ class BillingDesk:
         Raises:
             ActionError: the account is no customer.
         """
-        await self._carry_out(ShowFigures(customer_id=await self._customer(account_id), shown=shown, actor=ACTOR))
+        await self._carry_out(ShowFigures(customer_id=await self._customer(account_id), shown=shown))
         return "Figures are shown in public repositories." if shown else "Public repositories are told a word only."
 
     async def _customer(self, account_id: int) -> CustomerId:

@@ -126,9 +126,9 @@ async def test_whoever_was_allowed_to_write_since_is_answered_by_a_replay(office
 async def test_whether_figures_are_shown_is_decided_among_the_customers_other_commands(office: Office) -> None:
     customers = await office.customers(2)
     commands: list[Command] = [
-        ShowFigures(customer_id=customers[0], shown=True, actor="operator"),
+        ShowFigures(customer_id=customers[0], shown=True),
         spending(customers[0], 1, "a"),
-        ShowFigures(customer_id=CustomerId(99), shown=True, actor="operator"),
+        ShowFigures(customer_id=CustomerId(99), shown=True),
     ]
     results, calls = await carried_out(office, commands)
     assert [type(result) for result in results] == [Applied, Applied, Refused]

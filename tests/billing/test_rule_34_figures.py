@@ -1,6 +1,6 @@
 """Rule 34: in a public repository figures are shown only if the account has chosen so; otherwise a word."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
@@ -77,14 +77,23 @@ def test_rule_34_the_choice_is_kept_and_can_be_taken_back() -> None:
     history = installed()
     before = history.customer
     for shown in (True, True, False):
-        decision = history.do(ShowFigures(customer_id=CUSTOMER_ID, shown=shown, actor="operator"))
+        decision = history.do(ShowFigures(customer_id=CUSTOMER_ID, shown=shown))
         assert decision.outcome == Applied(customer_id=CUSTOMER_ID, entries=())
         assert history.customer == chosen(before, shown=shown)
     assert len(history.journal) == 1, "the choice is none of the ledger's business"
 
 
+def test_rule_34_the_command_takes_nothing_that_is_not_kept() -> None:
+    history = installed()
+    decision = history.do(ShowFigures(customer_id=CUSTOMER_ID, shown=True))
+    assert decision.state is not None
+    kept = decision.state.customer
+    assert {field.name for field in fields(ShowFigures)} == {"customer_id", "shown"}
+    assert (kept.id, kept.shows_figures) == (CUSTOMER_ID, True)
+
+
 def test_rule_34_nobody_chooses_for_a_customer_who_does_not_exist() -> None:
-    decision = History().do(ShowFigures(customer_id=CUSTOMER_ID, shown=True, actor="operator"))
+    decision = History().do(ShowFigures(customer_id=CUSTOMER_ID, shown=True))
     assert isinstance(decision.outcome, Refused)
     assert isinstance(decision.outcome.error, UnknownCustomerError)
     assert decision.state is None

@@ -103,7 +103,7 @@ async def test_whether_figures_are_shown_is_kept(store: Store) -> None:
     await keep(store, None, saved)
     before, booked = await load(store), len(saved.journal)
     for shown in (True, False):
-        saved.do(ShowFigures(customer_id=CUSTOMER_ID, shown=shown, actor="operator"))
+        saved.do(ShowFigures(customer_id=CUSTOMER_ID, shown=shown))
         await keep(store, before, saved, booked=booked)
         before = await load(store)
         assert before is not None
