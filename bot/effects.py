@@ -10,8 +10,9 @@ import structlog
 
 from billing.errors import TemporaryFailureError
 from billing.ports import Clock
+from bot.github.errors import WriteRefusedError
 from bot.mail import MailRefusedError
-from bot.retries import ABOUT_A_DAY, TEMPORARY, RetryPolicy
+from bot.retries import ABOUT_A_DAY, TEMPORARY, NotYetError, RetryPolicy
 from bot.waking import Waker
 from storage.effects import ClaimedEffect
 from storage.outbox import Outbox
@@ -23,23 +24,20 @@ Send = Callable[[ClaimedEffect], Awaitable[str]]
 """
 
 
-class NotYetError(Exception):
-    """It isn't this effect's turn. Coming back then is no attempt, and meanwhile others go.
-
-    Attributes:
-        until: when to come back.
-    """
-
-    def __init__(self, until: datetime) -> None:
-        super().__init__(f"not before {until.isoformat()}")
-        self.until = until
-
-
-FINAL: Final = (MailRefusedError,)
+FINAL: Final = (MailRefusedError, WriteRefusedError)
 """Refusals that another attempt doesn't change."""
 
 LEASE_SECONDS: Final = 300.0
-"""Longer than any sending takes; so long rests what a killed process was sending."""
+"""So long rests what a killed process was sending, before another one takes it up."""
+
+SENT_WITHIN_SECONDS: Final = 240.0
+"""What takes longer is broken off, well before the lease is over: nobody else may begin while it goes on."""
+
+MOST_CLAIMS: Final = 200
+"""After so many, an effect that was mostly put off and hardly ever failed is given up all the same.
+
+One that is sent again by command has as many anew: they are counted on, so that no claim has another's number.
+"""
 
 LONGEST_ERROR: Final = 500
 
@@ -54,6 +52,7 @@ class EffectSender:
         send: Sends one.
         chance: Where the jitter of retries comes from.
         at_once: How many are sent at the same time.
+        within_seconds: How long the sending of one may take, in real time.
     """
 
     def __init__(
@@ -66,6 +65,7 @@ class EffectSender:
         chance: random.Random,
         policy: RetryPolicy = ABOUT_A_DAY,
         at_once: int = 16,
+        within_seconds: float = SENT_WITHIN_SECONDS,
     ) -> None:
         self._outbox = outbox
         self._topic = topic
@@ -74,6 +74,7 @@ class EffectSender:
         self._chance = chance
         self._policy = policy
         self._at_once = at_once
+        self._within_seconds = within_seconds
         self._waker = Waker(clock)
         self._active = 0
         self._is_stopping = False
@@ -148,8 +149,11 @@ class EffectSender:
         if effect.attempts > self._policy.attempts:
             await self._bury(effect, "every attempt ended without a result: the process may have died of it")
             return
+        if effect.lease_number % MOST_CLAIMS == 0:
+            await self._bury(effect, f"it was taken up {effect.lease_number} times, and its turn to be sent never came")
+            return
         try:
-            reason = await self._send_one(effect)
+            reason = await self._send_in_time(effect)
         except NotYetError as turn:
             log.debug("effect_deferred", until=turn.until.isoformat())
             await self._outbox.defer(effect, run_at=turn.until)
@@ -168,6 +172,25 @@ class EffectSender:
             else:
                 log.info("effect_sent", attempts=effect.attempts)
                 await self._outbox.done(effect)
+
+    async def _send_in_time(self, effect: ClaimedEffect) -> str:
+        """Send one effect, or break it off.
+
+        Raises:
+            TemporaryFailureError: It took too long. What it had begun may go on for a while at the other side, so the
+                next attempt waits for as long as the lease would have.
+        """
+        time = asyncio.timeout(self._within_seconds)
+        try:
+            async with time:
+                return await self._send_one(effect)
+        except TimeoutError:
+            if not time.expired():
+                raise
+            raise TemporaryFailureError(
+                f"it wasn't sent within {self._within_seconds:g} seconds",
+                retry_after_seconds=LEASE_SECONDS - SENT_WITHIN_SECONDS,
+            ) from None
 
     async def _put_off(self, effect: ClaimedEffect, error: Exception) -> None:
         """Try the effect again later, or give it up after the last attempt."""

@@ -2,9 +2,23 @@
 
 import random
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from billing.errors import TemporaryFailureError
+
+
+class NotYetError(TemporaryFailureError):
+    """It isn't our turn, and nothing was tried. Coming back then is no attempt, and meanwhile others go.
+
+    Attributes:
+        until: when to come back, exactly.
+    """
+
+    def __init__(self, until: datetime, *, reason: str = "", retry_after_seconds: float | None = None) -> None:
+        super().__init__(reason or f"not before {until.isoformat()}", retry_after_seconds=retry_after_seconds)
+        self.until = until
+
 
 TEMPORARY: Final = (TemporaryFailureError, ConnectionError, TimeoutError)
 """What may succeed later. Whatever else escapes is a bug, and parks what it happened to."""

@@ -19,7 +19,7 @@ from billing.errors import LeaseLostError, TemporaryFailureError
 from billing.ports import Clock
 from billing.values import DeliveryId
 from bot.bodies import unpacked
-from bot.retries import ABOUT_A_DAY, TEMPORARY, RetryPolicy
+from bot.retries import ABOUT_A_DAY, TEMPORARY, NotYetError, RetryPolicy
 from bot.waking import Waker
 from handlers.context import Billing, Context, Event
 from storage.deliveries import ClaimedDelivery
@@ -213,6 +213,9 @@ class Worker:
             outcome = await self._apply(delivery)
         except LeaseLostError:
             raise
+        except NotYetError as turn:
+            log.info("delivery_deferred", until=turn.until.isoformat(), reason=turn.reason)
+            await self._inbox.defer(delivery, run_at=turn.until, reason=turn.reason[:LONGEST_ERROR])
         except TEMPORARY as error:
             await self._put_off(delivery, error)
         except Exception as error:

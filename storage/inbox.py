@@ -150,6 +150,16 @@ class Inbox:
         if not await self._writer.run_together(put_off, failure):
             raise LeaseLostError(delivery.partition)
 
+    async def defer(self, delivery: ClaimedDelivery, *, run_at: datetime, reason: str) -> None:
+        """Put a delivery off because nothing could be tried yet. That is no attempt.
+
+        Raises:
+            LeaseLostError: Another worker has it.
+        """
+        turn = Failure(delivery=delivery, reason=reason, due_at=to_milliseconds(run_at), is_attempt=False)
+        if not await self._writer.run_together(put_off, turn):
+            raise LeaseLostError(delivery.partition)
+
     async def bury(self, delivery: ClaimedDelivery, *, error: str) -> None:
         """Give a delivery up, and raise the alarm, in one commit.
 

@@ -19,7 +19,14 @@ from storage.transactions import Transaction
 _is_unfinished = (billing_events.c.id == bindparam("event_id")) & (billing_events.c.state == RECEIVED)
 PUT_OFF = register(
     "unfinished.put_off",
-    update(billing_events).where(_is_unfinished).values(run_at=bindparam("due_at"), error=bindparam("reason")),
+    update(billing_events)
+    .where(_is_unfinished)
+    .values(
+        run_at=bindparam("due_at"),
+        error=bindparam("reason"),
+        # Claiming counted it.
+        attempts=billing_events.c.attempts - bindparam("uncounted"),
+    ),
 )
 BURY = register(
     "unfinished.bury",
@@ -31,18 +38,32 @@ BURY = register(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A delivery that failed, and why; due again at `due_at`, in milliseconds, 0 if it is given up."""
+    """A delivery that failed, and why.
+
+    Attributes:
+        due_at: when it is due again, in milliseconds; 0 if it is given up.
+        is_attempt: whether anything was tried at all.
+    """
 
     delivery: ClaimedDelivery
     reason: str
     due_at: int = 0
+    is_attempt: bool = True
 
 
 def put_off(transaction: Transaction, failures: Sequence[Failure]) -> Sequence[bool]:
     """Let them be due again when they say; of each, whether its lease still held. A writer's step."""
     held = _with_lease(transaction, failures)
     if held:
-        rows = [{"event_id": each.delivery.id, "due_at": each.due_at, "reason": each.reason} for each in held]
+        rows = [
+            {
+                "event_id": each.delivery.id,
+                "due_at": each.due_at,
+                "reason": each.reason,
+                "uncounted": 0 if each.is_attempt else 1,
+            }
+            for each in held
+        ]
         transaction.execute(PUT_OFF, rows)
     return [failure in held for failure in failures]
 

@@ -12,21 +12,29 @@ from typing import Final, assert_never
 import structlog
 
 from billing.commands import Question
-from billing.conversation import Edit, NothingToSay, OwnAnswer, PostAnew, balance_now, may_show_figures, place
+from billing.conversation import (
+    Edit,
+    NothingToSay,
+    OwnAnswer,
+    Placement,
+    PostAnew,
+    balance_now,
+    may_show_figures,
+    place,
+)
 from billing.paces import CONFUSED_IN_REPOSITORY, WRITES_OF_INSTALLATION
 from billing.plans import PlanCatalog
 from billing.ports import Clock
 from billing.records import Reply
-from billing.values import EPOCH, CommentId, Reaction
-from bot.conversation.marker import answered_by, marked
-from bot.conversation.thread import LAST_COMMENTS, NoAnswerDueError, Thread
+from billing.values import Reaction, Word
+from bot.conversation.marker import Mark, marked
+from bot.conversation.own import OurName, answers_among
+from bot.conversation.thread import NoAnswerDueError, Thread
 from bot.conversation.words import Surroundings, answer
-from bot.effects import NotYetError
-from bot.github.answers import CommentFields
 from bot.github.client import GitHubClient
 from bot.github.errors import InstallationGoneError, InstallationSuspendedError
 from bot.github.identity import BOT, AppIdentity
-from handlers.tolerant import a_moment
+from bot.retries import NotYetError
 from storage.effects import ClaimedEffect
 from storage.paces import Paces
 from storage.reads import Reads
@@ -34,6 +42,7 @@ from storage.replies import unpack_reply
 
 log = structlog.get_logger()
 
+PUBLIC_BY_NOW: Final = "the repository is public by now, where who may not ask gets no sign"
 SHOWN_OFTEN_ENOUGH: Final = "somebody who may not ask was shown so three times within an hour in this repository"
 
 
@@ -122,8 +131,10 @@ class ReplySender:
 
     async def _show_confusion(self, effect: ClaimedEffect, question: Question, thread: Thread) -> None:
         """Show somebody who isn't answered that they were seen."""
-        bot = await self._bot()
-        if effect.lease_number > 1 and await thread.has_reaction(Reaction.CONFUSED, by=bot):
+        repository = await thread.repository()
+        if not repository.is_private:
+            raise NoAnswerDueError(PUBLIC_BY_NOW)
+        if effect.lease_number > 1 and await thread.has_reaction(Reaction.CONFUSED, by=(await self._name()).bot):
             return
         # Looked at first, so that whoever asks again and again uses up no turns of those who are answered.
         if not await self._paces.has_room(_confusion_in(question), CONFUSED_IN_REPOSITORY):
@@ -132,24 +143,21 @@ class ReplySender:
         log.info("confusion_shown", repository_id=question.repository_id, comment_id=question.comment_id)
 
     async def _answer(self, effect: ClaimedEffect, question: Question, thread: Thread) -> None:
-        """Show that the comment was seen, answer it, and take older answers away."""
-        bot = await self._bot()
-        if effect.lease_number == 1 or not await thread.has_reaction(Reaction.EYES, by=bot):
+        """Show that the comment was seen, answer it, and take older answers away.
+
+        The repository is looked at before anything is written there, so that one which is somebody else's by now isn't
+        even given a sign.
+        """
+        name = await self._name()
+        await thread.repository()
+        if effect.lease_number == 1 or not await thread.has_reaction(Reaction.EYES, by=name.bot):
             await thread.react(Reaction.EYES)
         # Once this question is answered, what is looked for is the older answer that is still to be taken away.
         comments = await thread.comments(
-            lambda end: any(own.answers_to != question.comment_id for own in self._own_answers(end, bot))
+            name.own_answer,
+            lambda end: any(own is not None and own.answers_to != question.comment_id for own in end),
         )
-        placement = place(self._own_answers(comments, bot), question, shows_figures=True)
-        match placement:
-            case NothingToSay():
-                pass
-            case Edit():
-                await thread.edit(placement.comment_id, await self._body(question, thread))
-            case PostAnew():
-                await thread.post(await self._body(question, thread))
-            case _:
-                assert_never(placement)
+        placement = await self._say(question, thread, answers_among(comments))
         for outdated in placement.outdated:
             await thread.delete(outdated)
         log.info(
@@ -159,59 +167,50 @@ class ReplySender:
             placement=type(placement).__name__.lower(),
         )
 
-    async def _bot(self) -> str:
-        """The login that we write as."""
-        return f"{await self._identity.current()}{BOT}"
-
-    async def _body(self, question: Question, thread: Thread) -> str:
-        """Word the answer by what holds now.
+    async def _say(self, question: Question, thread: Thread, own: Sequence[OwnAnswer]) -> Placement:
+        """Word the answer by what holds now, and put it where it belongs.
 
         Whether the repository is private is asked last, since it decides what all the world may read: one that turned
         public after the question gets no figures (rule 34).
         """
         state = await self._reads.by_github_account(question.account_id)
-        now = self._clock.now()
+        slug = await self._identity.current()
         repository = await thread.repository()
-        text = answer(
-            question.words,
-            Surroundings(
-                login=repository.owner,
-                balance=None if state is None else balance_now(state, self._plans, now),
-                shows_figures=may_show_figures(state, is_private=repository.is_private),
-                now=now,
-                slug=await self._identity.current(),
-                slash_words=self._voice.slash_words,
-                account_page=self._voice.account_page,
-            ),
+        now = self._clock.now()
+        about = Surroundings(
+            login=repository.owner,
+            balance=None if state is None else balance_now(state, self._plans, now),
+            shows_figures=may_show_figures(state, is_private=repository.is_private),
+            now=now,
+            slug=slug,
+            slash_words=self._voice.slash_words,
+            account_page=self._voice.account_page,
         )
-        return marked(text, question.comment_id)
-
-    def _own_answers(self, comments: Sequence[CommentFields], bot: str) -> list[OwnAnswer]:
-        """Our answers among a thread's last comments. People may quote our mark, so who wrote it counts too."""
-        last = {id(comment) for comment in comments[-LAST_COMMENTS:]}
-        own = []
-        for comment in comments:
-            answers_to = answered_by(comment.body or "")
-            if answers_to is None or comment.id is None or not self._is_ours(comment, bot):
-                continue
-            own.append(
-                OwnAnswer(
-                    comment_id=CommentId(comment.id),
-                    answers_to=answers_to,
-                    words=(),
-                    has_figures=False,
-                    changed_at=a_moment(comment.updated_at) or EPOCH,
-                    is_among_last_ten=id(comment) in last,
+        placement = place(own, question, shows_figures=about.shows_figures)
+        match placement:
+            case NothingToSay():
+                pass
+            case Edit():
+                had_figures = placement.had_figures
+                await thread.edit(
+                    placement.comment_id, _body(question, placement.keeping, about, had_figures=had_figures)
                 )
-            )
-        return own
+            case PostAnew():
+                await thread.post(_body(question, placement.keeping, about, had_figures=False))
+            case _:
+                assert_never(placement)
+        return placement
 
-    def _is_ours(self, comment: CommentFields, bot: str) -> bool:
-        """Whether we have written it as ourselves. What our App writes for a person is the person's, and stays so."""
-        app, user = comment.performed_via_github_app, comment.user
-        if user is None or user.type != "Bot":
-            return False
-        return user.login == bot or (app is not None and app.id == self._voice.app_id)
+    async def _name(self) -> OurName:
+        """How our comments are known."""
+        return OurName(app_id=self._voice.app_id, bot=f"{await self._identity.current()}{BOT}")
+
+
+def _body(question: Question, keeping: Sequence[Word], about: Surroundings, *, had_figures: bool) -> str:
+    """The whole comment: what was answered just before, as it holds now, and what is asked."""
+    words = (*keeping, *question.words)
+    mark = Mark(answers_to=question.comment_id, words=words, has_figures=about.shows_figures or had_figures)
+    return marked(answer(words, about), mark)
 
 
 def _confusion_in(question: Question) -> str:

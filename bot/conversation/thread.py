@@ -1,19 +1,23 @@
 """An issue or a pull request as the App meets it: what is read there, and what is written, each write in its turn."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from billing.commands import Question
 from billing.errors import TemporaryFailureError
 from billing.values import CommentId, Reaction
-from bot.github.answers import CommentFields, ReactionFields, RepositoryFields
+from bot.conversation.own import LAST_COMMENTS
+from bot.github.answers import CommentFields, ReactionFields, RefusalFields, RepositoryFields
 from bot.github.client import GitHubClient, read_answer, read_listing
+from bot.github.errors import WriteRefusedError
 from bot.github.transport import REDIRECTS, Answer
-from handlers.tolerant import a_text
+from bot.retries import NotYetError
+from handlers.tolerant import a_text, read
 
 REPOSITORY: Final = "/repos/{owner}/{repository}"
 COMMENTS: Final = f"{REPOSITORY}/issues/{{number}}/comments"
@@ -23,14 +27,22 @@ REACTIONS: Final = f"{COMMENT}/reactions"
 PAGE: Final = "100"
 """The most that GitHub puts on one page."""
 
-LAST_COMMENTS: Final = 10
-"""So many at a thread's end people still see (rule 33)."""
+LANDED_AFTER_SECONDS: Final = 20.0
+"""What was sent and not answered may still be done within ten seconds, after which GitHub gives up, and some more.
+
+Until then nothing shows whether it was, so that asking sooner would write it twice.
+"""
+
+LONGEST_REFUSAL: Final = 200
 
 GONE: Final = "GitHub has the comment, the conversation or the repository no longer"
 FORBIDDEN: Final = "GitHub forbids it: the conversation is locked, the App suspended, or a permission is missing"
 MOVED: Final = "the conversation was moved to another repository"
 NOT_THIS_REPOSITORY: Final = "another repository has the name now"
 NOT_THIS_OWNER: Final = "the repository belongs to somebody else now"
+
+Kept = TypeVar("Kept")
+"""What is kept of a comment."""
 
 TakePlace = Callable[[], Awaitable[None]]
 """Returns when the next write may go; raises `NotYetError` if that isn't now."""
@@ -104,21 +116,24 @@ class Thread:
         if left.content != reaction:
             raise TemporaryFailureError("GitHub's answer shows no reaction")
 
-    async def comments(self, is_enough: Callable[[Sequence[CommentFields]], bool]) -> list[CommentFields]:
+    async def comments(
+        self, keep: Callable[[CommentFields], Kept], is_enough: Callable[[Sequence[Kept]], bool]
+    ) -> list[Kept]:
         """The first hundred comments and, of a longer thread, those at its end, oldest first; some between may lack.
 
         The last ten are always there and always last.
 
         Args:
-            is_enough: whether these comments at the end hold what is looked for; otherwise earlier ones are read too.
+            keep: what is kept of a comment, so that a long thread's texts aren't all held at once.
+            is_enough: whether these at the end hold what is looked for; otherwise earlier ones are read too.
         """
-        beginning: list[CommentFields] | None = None
-        end: list[CommentFields] = []
+        beginning: list[Kept] | None = None
+        end: list[Kept] = []
         pages = self._client.newest_pages_as_installation(
             self._question.installation_id, f"{COMMENTS}{{?per_page}}", {**self._variables(), "per_page": PAGE}
         )
         async for page in pages:
-            listed = read_listing(CommentFields, _expected(page, HTTPStatus.OK))
+            listed = [keep(comment) for comment in read_listing(CommentFields, _expected(page, HTTPStatus.OK))]
             if beginning is None:
                 beginning = listed
                 continue
@@ -128,20 +143,29 @@ class Thread:
         return (beginning or []) + end
 
     async def post(self, body: str) -> None:
-        """Write a comment."""
-        answer = await self._write("POST", COMMENTS, {"body": body})
-        _require_comment(_expected(answer, HTTPStatus.CREATED))
+        """Write a comment.
+
+        Raises:
+            TemporaryFailureError: As ever. If it may have been written all the same, it says when that will have shown.
+        """
+        with _what_may_still_land():
+            answer = await self._write("POST", COMMENTS, {"body": body})
+            _require_comment(_expected(answer, HTTPStatus.CREATED))
 
     async def edit(self, comment_id: CommentId, body: str) -> None:
         """Change one of our comments.
 
         Raises:
-            TemporaryFailureError: Also if it was deleted meanwhile: then the next attempt finds another place.
+            TemporaryFailureError: Also if it was deleted meanwhile: then the next attempt finds another place. One that
+                may still be done has to be waited for as in `post`, or it might undo what a later question has changed.
         """
-        answer = await self._write("PATCH", COMMENT, {"body": body}, comment_id=comment_id)
-        if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        with _what_may_still_land():
+            answer = await self._write("PATCH", COMMENT, {"body": body}, comment_id=comment_id)
+            is_gone = answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+            if not is_gone:
+                _require_comment(_expected(answer, HTTPStatus.OK))
+        if is_gone:
             raise TemporaryFailureError("the answer that was to be edited has been deleted")
-        _require_comment(_expected(answer, HTTPStatus.OK))
 
     async def delete(self, comment_id: CommentId) -> None:
         """Delete one of our comments, if it is still there and may be deleted."""
@@ -167,6 +191,8 @@ class Thread:
         await self.repository()
         if former == (self._owner, self._name):
             raise NoAnswerDueError(MOVED)
+        # GitHub may have counted the first one.
+        await self._take_place()
         answer = await self._ask(method, path, body, comment_id=comment_id)
         if answer.status in REDIRECTS:
             raise TemporaryFailureError("the repository is being renamed")
@@ -199,6 +225,7 @@ def _expected(answer: Answer, *statuses: HTTPStatus) -> Answer:
     Raises:
         NoAnswerDueError: It says that there is nothing to be had, or that we may not.
         TemporaryFailureError: Our token is refused, or somebody else than GitHub answered.
+        WriteRefusedError: GitHub won't have what was to be written.
         RuntimeError: GitHub doesn't understand us.
     """
     if answer.status in statuses:
@@ -210,10 +237,34 @@ def _expected(answer: Answer, *statuses: HTTPStatus) -> Answer:
             raise NoAnswerDueError(FORBIDDEN)
         case HTTPStatus.UNAUTHORIZED:
             raise TemporaryFailureError("GitHub refuses the installation's token")
+        case HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise WriteRefusedError(_said(answer))
         case status if status < HTTPStatus.BAD_REQUEST:
             raise TemporaryFailureError(f"GitHub answered {status}, which isn't one of its answers to this")
         case status:
             raise RuntimeError(f"GitHub answered {status} to what should be right")
+
+
+def _said(answer: Answer) -> str:
+    """GitHub's own words about a request that it refuses."""
+    try:
+        return (a_text(read(RefusalFields, answer.body).message))[:LONGEST_REFUSAL]
+    except ValueError:
+        return ""
+
+
+@contextmanager
+def _what_may_still_land() -> Iterator[None]:
+    """Let a write whose answer is missing be tried again only when it is settled whether it was done."""
+    try:
+        yield
+    except NotYetError:
+        raise
+    except TemporaryFailureError as error:
+        # One that says itself how long to wait is a limit, and a limit is an answer.
+        if error.retry_after_seconds is not None:
+            raise
+        raise TemporaryFailureError(error.reason, retry_after_seconds=LANDED_AFTER_SECONDS) from error
 
 
 def _require_comment(answer: Answer) -> None:

@@ -130,6 +130,12 @@ class PermissionFields(msgspec.Struct, frozen=True, kw_only=True):
         return Permission(self.permission)
 
 
+class RefusalFields(msgspec.Struct, frozen=True, kw_only=True):
+    """What GitHub says of a request that it refuses."""
+
+    message: str | None = None
+
+
 class RepositoryFields(msgspec.Struct, frozen=True, kw_only=True):
     """`GET /repos/{owner}/{repo}`."""
 

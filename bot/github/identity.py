@@ -42,7 +42,7 @@ class AppIdentity:
         self._waker = Waker(clock)
         self._slug = ""
         self._known_at: datetime | None = None
-        self._asking = asyncio.Lock()
+        self._flight: asyncio.Future[str] | None = None
         self._retry_seconds = SOONEST_RETRY_SECONDS
         self._stopping = asyncio.Event()
         self._stopped: asyncio.Event | None = None
@@ -64,15 +64,20 @@ class AppIdentity:
             self._loop.call_soon_threadsafe(self._waker.wake)
 
     async def current(self) -> str:
-        """The slug as GitHub told it within the last minute.
+        """The slug as GitHub told it within the last minute. All who wait for it share one answer, or one failure.
 
         Raises:
             TemporaryFailureError: GitHub doesn't answer, or refuses our credentials.
         """
-        async with self._asking:
-            if not self._is_known_for(DOUBTED_AFTER):
-                self._slug, self._known_at = await self._ask(), self._clock.now()
-            return self._slug
+        while not self._is_known_for(DOUBTED_AFTER):
+            flight = self._flight
+            if flight is None:
+                return await self._fly()
+            await asyncio.wait({flight})
+            if not flight.cancelled():
+                return flight.result()
+            # Who asked was cancelled; whoever comes first asks in its place.
+        return self._slug
 
     def wake(self) -> None:
         """Do nothing: work that just came in is nothing for it."""
@@ -111,6 +116,26 @@ class AppIdentity:
             return seconds
         self._retry_seconds = SOONEST_RETRY_SECONDS
         return ASKED_AGAIN_AFTER.total_seconds()
+
+    async def _fly(self) -> str:
+        """Ask, for all who wait for it."""
+        flight: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._flight = flight
+        try:
+            slug = await self._ask()
+        except asyncio.CancelledError:
+            flight.cancel()
+            raise
+        except Exception as error:
+            flight.set_exception(error)
+            # Nobody may be waiting; then it is told to the caller alone.
+            flight.exception()
+            raise
+        finally:
+            self._flight = None
+        self._slug, self._known_at = slug, self._clock.now()
+        flight.set_result(slug)
+        return slug
 
     async def _ask(self) -> str:
         answer = await self._client.ask_as_app("GET", "/app")

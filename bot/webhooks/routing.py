@@ -31,14 +31,13 @@ class DeliveryRouter:
         """The delivery's partition; None for what no handler can care for.
 
         A comment that asks somebody else what we could be asked isn't kept. But perhaps it is us, by a name that the
-        App has had since a short while ago: GitHub is asked for that, at most once a minute.
+        App has had since a short while ago: GitHub is asked for that, at most once a minute, and what comes until it
+        has answered is kept for the handler to decide.
         """
         routed = route(event, action, body, rules=self._rules)
-        if (
-            routed is None
-            and event == COMMENT_EVENT
-            and self._identity().can_be_doubted
-            and route(event, action, body, rules=self._rules_of_anybody) is not None
-        ):
+        if routed is not None or event != COMMENT_EVENT or not self._identity().can_be_doubted:
+            return routed
+        doubtful = route(event, action, body, rules=self._rules_of_anybody)
+        if doubtful is not None:
             self._identity().doubt()
-        return routed
+        return doubtful

@@ -31,7 +31,16 @@ class AddRestFault(Command, kw_only=True):
     """Switch on a fault of the REST API; fields as in `RestFault`."""
 
     kind: Literal[
-        "status", "slow", "lost_answer", "dropped", "garbled", "secondary_limit", "redirect", "young_token", "exhausted"
+        "status",
+        "slow",
+        "lost_answer",
+        "lands_late",
+        "dropped",
+        "garbled",
+        "secondary_limit",
+        "redirect",
+        "young_token",
+        "exhausted",
     ]
     method: str = "*"
     path: str = "*"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-FaultKind = Literal["status", "slow", "lost_answer", "dropped", "garbled", "secondary_limit", "redirect"]
+FaultKind = Literal["status", "slow", "lost_answer", "lands_late", "dropped", "garbled", "secondary_limit", "redirect"]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -16,12 +16,14 @@ class RestFault:
 
     Attributes:
         kind: `status` answers with it instead of working; `slow` waits first; `lost_answer` works and then closes the
-            connection without an answer; `dropped` closes it without working; `garbled` answers 200 with a page of
-            HTML; `secondary_limit` refuses with `Retry-After`; `redirect` points elsewhere.
+            connection without an answer; `lands_late` closes it at once and works a while later; `dropped` closes it
+            without working; `garbled` answers 200 with a page of HTML; `secondary_limit` refuses with `Retry-After`;
+            `redirect` points elsewhere.
         method: The method it strikes, or `*`.
         path: Pattern of the path, without the API's prefix, such as `/marketplace_listing/*`.
         times: How many requests it strikes; `None` until cleared.
-        seconds: Real seconds, so that a client's own time-outs can be met.
+        seconds: Of slowness in real seconds, so that a client's own time-outs can be met; of what lands late by the
+            clock.
         retry_after_seconds: What a limit says; `None` leaves the header out.
     """
 
@@ -64,6 +66,10 @@ class RestFaults:
     def lose_answer(self, *, times: int | None = 1, path: str = "*", method: str = "*") -> None:
         """Do what is asked, then close the connection without an answer."""
         self.rules.append(RestFault(kind="lost_answer", times=times, path=path, method=method))
+
+    def land_late(self, seconds: float, *, times: int | None = 1, path: str = "*", method: str = "*") -> None:
+        """Close the connection at once, and do what was asked so many seconds of the clock later."""
+        self.rules.append(RestFault(kind="lands_late", seconds=seconds, times=times, path=path, method=method))
 
     def drop(self, *, times: int | None = 1, path: str = "*", method: str = "*") -> None:
         """Close the connection without doing anything."""

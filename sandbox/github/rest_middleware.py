@@ -113,6 +113,10 @@ class Gate:
             return self._close(request, web.Response())
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
+        if fault is not None and fault.kind == "lands_late":
+            # The request goes on without its client, as a server's worker does that has not noticed.
+            self._close(request, web.Response())
+            await self._state.clock.sleep(fault.seconds)
         response = await self._answer(request, handler, fault)
         self._dress(request, response)
         self._observe(request, response, path=path, body=body, fault=fault)

@@ -102,7 +102,7 @@ async def test_until_the_app_is_known_a_mention_of_anybody_is_kept(sqlite_url: s
         assert not await at.says("@somebody credits")
 
 
-async def test_a_mention_of_nobody_known_lets_github_be_asked_again_but_only_once_a_minute(
+async def test_a_mention_of_nobody_known_is_kept_and_lets_github_be_asked_again_but_only_once_a_minute(
     sqlite_url: str, clock: VirtualClock
 ) -> None:
     async with edge(sqlite_url, clock) as at:
@@ -114,7 +114,8 @@ async def test_a_mention_of_nobody_known_lets_github_be_asked_again_but_only_onc
         clock.advance(seconds=DOUBTED_AFTER.total_seconds())
         assert not await at.says("No question at all")
         assert at.asked() == 1
-        assert not await at.says("@renamed credits")
+        # The first mention after the App was renamed may be meant for us: the handler will know.
+        assert await at.says("@renamed credits")
         await until_true(lambda: identity.slug == "renamed")
         assert await at.says("@renamed credits")
         assert not await at.says("@tallyhook-sandbox credits")

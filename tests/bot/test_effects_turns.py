@@ -4,7 +4,8 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.effects import EffectSender, NotYetError, Send
+from bot.effects import EffectSender, Send
+from bot.retries import NotYetError
 from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.effects import ClaimedEffect, NewEffect

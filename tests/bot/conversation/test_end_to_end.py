@@ -21,7 +21,8 @@ async def test_a_question_is_seen_and_answered_at_once(talk: Talk, clock: Virtua
     await talk.settle()
     assert talk.reactions(question) == ["eyes"]
     body = talk.answer(thread).body
-    assert body.startswith(f"<!-- tallyhook:answer to={question.id} -->\n`octo-org` has **31 credits** left")
+    mark = f"<!-- tallyhook:answer to={question.id} words=credits figures=yes -->"
+    assert body.startswith(f"{mark}\n`octo-org` has **31 credits** left")
     # Nobody looked by the clock: the webhook woke the worker, and its commit the sender.
     assert clock.now() == started
     assert await talk.ends() == [("done", "")]

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import pytest
 
-from bot.conversation.thread import FORBIDDEN, GONE, MOVED, NOT_THIS_OWNER
+from bot.conversation.thread import FORBIDDEN, GONE, MOVED, NOT_THIS_OWNER, NOT_THIS_REPOSITORY
 from sandbox.clock import VirtualClock
 from sandbox.github.model import Comment, Thread
 from sandbox.github.rest_faults import RestFaults
@@ -78,7 +78,7 @@ async def test_each_fault_at_editing_and_deleting_ends_in_one_answer(
     thread, question = await asked_before(talk, comments=3 if method == "PATCH" else 12)
     await talk.finish(nudging=True)
     assert not any(rule.times for rule in talk.github.faults.rules), "the fault struck nothing"
-    assert talk.answer(thread).body.startswith(f"<!-- tallyhook:answer to={question.id} -->")
+    assert talk.answer(thread).body.startswith(f"<!-- tallyhook:answer to={question.id} ")
     assert (talk.answer(thread) is thread.comments[-1]) == (method == "DELETE")
     assert len(talk.asked("POST", "/comments")) == (1 if method == "PATCH" else 2)
     assert {state for state, _ in await talk.ends()} == {"done"}
@@ -265,7 +265,7 @@ async def test_a_repository_that_is_renamed_before_each_kind_of_write_is_followe
     await talk.settle()
     talk.github.rename_repository(talk.repository, "hello-again")
     await talk.finish()
-    assert talk.answer(thread).body.startswith(f"<!-- tallyhook:answer to={last.id} -->")
+    assert talk.answer(thread).body.startswith(f"<!-- tallyhook:answer to={last.id} ")
     assert talk.reactions(question) == ["eyes"]
 
 
@@ -277,7 +277,7 @@ async def test_a_name_that_another_repository_has_by_now_gets_nothing(talk: Talk
     other = talk.github.open_issue(impostor, talk.writer, "Another one")
     await talk.finish()
     assert talk.answers(other) == []
-    assert await talk.ends() == [("ignored", GONE)]
+    assert await talk.ends() == [("ignored", NOT_THIS_REPOSITORY)]
 
 
 async def test_a_repository_of_somebody_else_by_now_is_told_nothing(talk: Talk) -> None:
@@ -335,7 +335,7 @@ async def test_an_answer_that_was_deleted_while_it_was_to_be_edited_is_given_ane
     await until_true(lambda: not talk.github.faults.rules[-1].times)
     talk.github.delete_comment(talk.answer(thread))
     await talk.finish()
-    assert talk.answer(thread).body.startswith(f"<!-- tallyhook:answer to={question.id} -->")
+    assert talk.answer(thread).body.startswith(f"<!-- tallyhook:answer to={question.id} ")
 
 
 async def test_the_same_on_postgresql(postgresql_url: str, clock: VirtualClock) -> None:

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from billing.commands import Question
+from billing.errors import TemporaryFailureError
 from billing.plans import PlanCatalog
 from billing.records import Reply
 from billing.values import CommentId, GitHubAccountId, InstallationId, Reaction, RepositoryId, Word
 from bot.conversation.replies import SHOWN_OFTEN_ENOUGH, ReplySender, Voice
-from bot.effects import NotYetError
 from bot.github.identity import AppIdentity
+from bot.retries import NotYetError
 from sandbox.clock import VirtualClock
 from sandbox.github.model import Comment, Thread
 from sandbox.github.server import GitHubStandIn
@@ -207,3 +208,55 @@ async def test_a_place_among_three_signs_is_kept_by_who_has_to_come_again(desk: 
         desk.clock.advance(seconds=1)
     assert ends == ["", "", "", SHOWN_OFTEN_ENOUGH]
     assert [len(each.reactions) for each in questions] == [1, 1, 1, 0]
+
+
+async def test_whoever_died_before_a_sign_shows_no_fourth(desk: Desk) -> None:
+    """Found by the simulation: the second attempt took it that a place had been taken by the first."""
+    questions = [ask(desk) for _ in range(4)]
+    for question in questions:
+        await desk.enqueue(question, Reaction.CONFUSED)
+        effect = await desk.claim()
+        if question is questions[-1]:
+            desk.crash()
+            effect = await desk.claim()
+            assert await desk.sender.send(effect) == SHOWN_OFTEN_ENOUGH
+        else:
+            assert await desk.sender.send(effect) == ""
+            await desk.database.outbox.done(effect)
+        desk.clock.advance(seconds=1)
+    assert [len(each.reactions) for each in questions] == [1, 1, 1, 0]
+
+
+async def test_a_sign_counts_when_it_is_shown_however_long_it_was_tried(desk: Desk) -> None:
+    questions = [ask(desk) for _ in range(4)]
+    desk.github.faults.fail(502, path="/repos/*", times=1)
+    await desk.enqueue(questions[0], Reaction.CONFUSED)
+    with pytest.raises(TemporaryFailureError):
+        await desk.sender.send(await desk.claim())
+    desk.clock.advance(minutes=59)
+    ends = []
+    for question in questions:
+        if question is not questions[0]:
+            await desk.enqueue(question, Reaction.CONFUSED)
+        effect = await desk.claim()
+        ends.append(await desk.sender.send(effect))
+        await desk.database.outbox.done(effect)
+        desk.clock.advance(seconds=30)
+    assert ends == ["", "", "", SHOWN_OFTEN_ENOUGH]
+
+
+async def test_a_sign_that_is_there_already_takes_no_place(desk: Desk) -> None:
+    questions = [ask(desk) for _ in range(3)]
+    desk.github.faults.lose_answer(method="POST", path="/repos/*", times=1)
+    for question in questions:
+        await desk.enqueue(question, Reaction.CONFUSED)
+        effect = await desk.claim()
+        if question is questions[0]:
+            with pytest.raises(TemporaryFailureError):
+                await desk.sender.send(effect)
+            desk.crash()
+            effect = await desk.claim()
+        assert await desk.sender.send(effect) == ""
+        await desk.database.outbox.done(effect)
+        desk.clock.advance(seconds=1)
+    assert [len(each.reactions) for each in questions] == [1, 1, 1]

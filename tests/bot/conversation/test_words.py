@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from billing.conversation import BalanceNow, Expiring, Level, PlanChange
 from billing.values import CommentId, Credits, Word
 from bot.conversation.markdown import LONGEST_NAME, as_code
-from bot.conversation.marker import answered_by, marked
+from bot.conversation.marker import Mark, mark_of, marked
 from bot.conversation.words import Surroundings, account_page, answer
 from handlers.comment_text import ANSWER_MARK, commands_in
 
@@ -238,9 +238,11 @@ def test_a_name_is_shown_and_does_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_whole_answer_about_a_hostile_name_has_one_mark(name: str) -> None:
     balance = replace(BALANCE, plan=name, change=PlanChange(plan=name, at=DECEMBER))
-    text = marked(answer([Word.CREDITS, Word.PLAN], replace(ABOUT, login=name, balance=balance)), CommentId(5))
+    words = (Word.CREDITS, Word.PLAN)
+    mark = Mark(answers_to=CommentId(5), words=words, has_figures=True)
+    text = marked(answer(words, replace(ABOUT, login=name, balance=balance)), mark)
     assert text.count(ANSWER_MARK) == 1
-    assert answered_by(text) == 5
+    assert mark_of(text) == mark
     rendered = MarkdownIt("commonmark").render(text)
     assert re.findall(r"<(?!/?(?:p|h4|code|strong|em|sub|a)\b|!--)", rendered) == []
     assert rendered.count("<a ") == 1
@@ -249,9 +251,25 @@ def test_a_whole_answer_about_a_hostile_name_has_one_mark(name: str) -> None:
 # The hidden line -------------------------------------------------------------------------------------------------
 
 
-@given(st.integers(min_value=1, max_value=2**63 - 1), st.text())
-def test_an_answer_tells_which_comment_it_answers(number: int, text: str) -> None:
-    assert answered_by(marked(text, CommentId(number))) == number
+@given(
+    number=st.integers(min_value=1, max_value=2**63 - 1),
+    words=st.lists(st.sampled_from(Word), unique=True),
+    has_figures=st.booleans(),
+    text=st.text(),
+)
+def test_an_answer_tells_which_comment_it_answers_and_what_it_tells(
+    number: int, words: list[Word], *, has_figures: bool, text: str
+) -> None:
+    mark = Mark(answers_to=CommentId(number), words=tuple(words), has_figures=has_figures)
+    assert mark_of(marked(text, mark)) == mark
+
+
+def test_an_answer_that_says_less_of_itself_may_have_figures() -> None:
+    unsaid = Mark(answers_to=CommentId(5), words=(), has_figures=True)
+    assert mark_of("<!-- tallyhook:answer to=5 -->\nHello") == unsaid
+    assert mark_of("<!-- tallyhook:answer to=5 words=weather,,plan,plan figures=yes -->") == Mark(
+        answers_to=CommentId(5), words=(Word.PLAN,), has_figures=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,7 +285,9 @@ def test_an_answer_tells_which_comment_it_answers(number: int, text: str) -> Non
         "<!-- tallyhook:answer to=5",
         "<!-- tallyhook:answer to=9999999999999999999 -->",
         "<!-- tallyhook:answer to=\u0665 -->",
+        "<!-- tallyhook:answer to=5 words=CREDITS figures=no -->",
+        "<!-- tallyhook:answer to=5 figures=perhaps -->",
     ],
 )
 def test_anything_else_is_no_answer(body: str) -> None:
-    assert answered_by(body) is None
+    assert mark_of(body) is None

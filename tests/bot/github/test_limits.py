@@ -10,6 +10,7 @@ from billing.values import InstallationId
 from bot.github.client import GitHubClient
 from bot.github.limits import Pauses
 from bot.github.transport import Answer
+from bot.retries import NotYetError
 from sandbox.clock import VirtualClock
 from sandbox.github.exchange import Exchange
 from sandbox.github.server import GitHubStandIn
@@ -28,18 +29,55 @@ async def refused_for(client: GitHubClient, path: str = "/app") -> float:
 
 
 @pytest.mark.parametrize("status", [403, 429])
-async def test_retry_after_is_waited_for_by_everybody(
+@pytest.mark.parametrize("retry_after_seconds", [60, None])
+async def test_a_limit_stops_the_budget_that_met_it_and_no_other(
+    client: GitHubClient,
+    github: GitHubStandIn,
+    clock: VirtualClock,
+    exchanges: list[Exchange],
+    status: int,
+    retry_after_seconds: int | None,
+) -> None:
+    limited, other = (InstallationId(github.install(github.add_user(name)).id) for name in ("limited", "other"))
+    path = "/installation/repositories"
+    for installation in (limited, other):
+        await client.ask_as_installation(installation, "GET", path)
+    github.faults.limit(status, retry_after_seconds=retry_after_seconds)  # type: ignore[arg-type]
+    with pytest.raises(TemporaryFailureError) as failure:
+        await client.ask_as_installation(limited, "GET", path)
+    # It asked, so that this was an attempt; whoever comes next doesn't.
+    assert not isinstance(failure.value, NotYetError)
+    assert failure.value.retry_after_seconds == 60
+    until, before = clock.now() + timedelta(seconds=60), len(exchanges)
+    clock.advance(seconds=20)
+    with pytest.raises(NotYetError) as turn:
+        await client.ask_as_installation(limited, "GET", path)
+    assert (turn.value.until, turn.value.retry_after_seconds) == (until, 40)
+    assert len(exchanges) == before
+    assert (await client.ask_as_installation(other, "GET", path)).status == 200
+    assert (await client.ask_as_app("GET", "/app")).status == 200
+    clock.set(until)
+    assert (await client.ask_as_installation(limited, "GET", path)).status == 200
+
+
+@pytest.mark.parametrize("status", [403, 429])
+async def test_the_apps_own_limit_stops_no_installation_that_has_a_token(
     client: GitHubClient, github: GitHubStandIn, clock: VirtualClock, exchanges: list[Exchange], status: int
 ) -> None:
-    installation = github.install(github.add_user("octocat"))
+    known, unknown = (InstallationId(github.install(github.add_user(name)).id) for name in ("known", "unknown"))
+    path = "/installation/repositories"
+    await client.ask_as_installation(known, "GET", path)
     github.faults.limit(status, retry_after_seconds=90)  # type: ignore[arg-type]
     assert await refused_for(client) == 90
 
     clock.advance(seconds=30)
+    before = len(exchanges)
     assert await refused_for(client) == 60
-    with pytest.raises(TemporaryFailureError):
-        await client.ask_as_installation(InstallationId(installation.id), "GET", "/installation/repositories")
-    assert len(exchanges) == 1
+    # A token is asked for as the App.
+    with pytest.raises(NotYetError):
+        await client.ask_as_installation(unknown, "GET", path)
+    assert len(exchanges) == before
+    assert (await client.ask_as_installation(known, "GET", path)).status == 200
 
     clock.advance(seconds=60)
     assert (await client.ask_as_app("GET", "/app")).status == 200
@@ -93,54 +131,49 @@ async def test_one_limit_stops_those_who_come_after(
 # What the headers say, in forms that the stand-in doesn't send ---------------------------------------------------
 
 
-def wait_of(status: int, headers: dict[str, str], body: bytes = b"{}", *, budget: str = "app") -> tuple[str, float]:
-    """Show the answer to a fresh set of pauses; return whom it stops, and for how long."""
+def wait_of(status: int, headers: dict[str, str], body: bytes = b"{}") -> float:
+    """Show the answer to a fresh set of pauses; return for how long it stops its budget. It stops no other."""
     pauses = Pauses(VirtualClock(START, frozen=True))
     with pytest.raises(TemporaryFailureError) as failure:
-        pauses.heed(budget, Answer(status=status, headers=headers, body=body))
-    try:
-        pauses.check("somebody else")
-    except TemporaryFailureError:
-        stopped = "everybody"
-    else:
-        stopped = budget
-    assert failure.value.retry_after_seconds is not None
-    with pytest.raises(TemporaryFailureError):
-        pauses.check(budget)
-    return stopped, failure.value.retry_after_seconds
+        pauses.heed("app", Answer(status=status, headers=headers, body=body))
+    pauses.check("somebody else")
+    with pytest.raises(NotYetError) as turn:
+        pauses.check("app")
+    assert turn.value.retry_after_seconds is not None
+    assert failure.value.retry_after_seconds == turn.value.retry_after_seconds
+    return turn.value.retry_after_seconds
 
 
 @pytest.mark.parametrize("status", [403, 429])
 @pytest.mark.parametrize(
-    ("headers", "body", "stopped", "seconds"),
+    ("headers", "body", "seconds"),
     [
-        ({"Retry-After": "7"}, b"{}", "everybody", 7),
-        ({"Retry-After": "0"}, b"{}", "everybody", 1),
-        ({"Retry-After": "999999"}, b"{}", "everybody", 3600),
-        ({"Retry-After": "Tue, 10 Mar 2026 12:01:00 GMT"}, b"{}", "everybody", 59.5),
-        ({"Retry-After": "Tue, 10 Mar 2026 11:00:00 GMT"}, b"{}", "everybody", 1),
-        ({"Retry-After": "7", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, b"{}", "everybody", 7),
-        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(START.timestamp()) + 10)}, b"{}", "app", 10.5),
-        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, b"{}", "app", 1),
-        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9" * 30}, b"{}", "app", 60),
-        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, b"{}", "app", 60),
-        ({"X-RateLimit-Remaining": "0"}, b"{}", "app", 60),
-        ({}, SECONDARY, "everybody", 60),
-        ({"Retry-After": "soon"}, SECONDARY, "everybody", 60),
+        ({"Retry-After": "7"}, b"{}", 7),
+        ({"Retry-After": "0"}, b"{}", 1),
+        ({"Retry-After": "999999"}, b"{}", 3600),
+        ({"Retry-After": "Tue, 10 Mar 2026 12:01:00 GMT"}, b"{}", 59.5),
+        ({"Retry-After": "Tue, 10 Mar 2026 11:00:00 GMT"}, b"{}", 1),
+        ({"Retry-After": "7", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, b"{}", 7),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(START.timestamp()) + 10)}, b"{}", 10.5),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, b"{}", 1),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9" * 30}, b"{}", 60),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, b"{}", 60),
+        ({"X-RateLimit-Remaining": "0"}, b"{}", 60),
+        ({}, SECONDARY, 60),
+        ({"Retry-After": "soon"}, SECONDARY, 60),
         (
             {"X-RateLimit-Remaining": "17"},
             b'{"message": "You have triggered an Abuse Detection mechanism"}',
-            "everybody",
             60,
         ),
     ],
 )
-def test_every_form_of_a_limit(status: int, headers: dict[str, str], body: bytes, stopped: str, seconds: float) -> None:
-    assert wait_of(status, headers, body) == (stopped, seconds)
+def test_every_form_of_a_limit(status: int, headers: dict[str, str], body: bytes, seconds: float) -> None:
+    assert wait_of(status, headers, body) == seconds
 
 
 def test_a_429_without_anything_is_a_limit() -> None:
-    assert wait_of(429, {}) == ("everybody", 60)
+    assert wait_of(429, {}) == 60
 
 
 def test_a_plain_403_is_none() -> None:
@@ -168,4 +201,24 @@ def test_githubs_own_date_counts_for_its_reset() -> None:
         "X-RateLimit-Remaining": "0",
         "X-RateLimit-Reset": str(int(date.timestamp()) + 20),
     }
-    assert wait_of(403, headers) == ("app", 21)
+    assert wait_of(403, headers) == 21
+
+
+def test_what_was_on_its_way_when_the_wait_began_does_not_double_it() -> None:
+    clock = VirtualClock(START, frozen=True)
+    pauses = Pauses(clock)
+    waits = []
+    for advanced in (0, 0, 1, 59, 0):
+        clock.advance(seconds=advanced)
+        with pytest.raises(TemporaryFailureError) as failure:
+            pauses.heed("installation:1", Answer(status=403, headers={}, body=SECONDARY))
+        waits.append(failure.value.retry_after_seconds)
+    assert waits == [60, 60, 60, 60, 60]
+    clock.advance(seconds=60)
+    with pytest.raises(TemporaryFailureError) as failure:
+        pauses.heed("installation:1", Answer(status=403, headers={}, body=SECONDARY))
+    assert failure.value.retry_after_seconds == 120
+    # Another budget has met nothing yet.
+    with pytest.raises(TemporaryFailureError) as failure:
+        pauses.heed("installation:2", Answer(status=403, headers={}, body=SECONDARY))
+    assert failure.value.retry_after_seconds == 60
