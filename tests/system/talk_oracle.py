@@ -1,10 +1,11 @@
 """What must have become of a conversation, worked out from GitHub's own records and from the rules, not from the code.
 
 The rules in short. Whoever may write gets eyes on the comment, then one answer a thread: edited while it is among the
-last ten comments or was changed within a minute, else posted anew and the old one deleted. Others get a confused face
-in a private repository, three an hour at most, and nothing in a public one. Never answered are bots, ourselves, edits,
-and the same delivery twice. In public no figures are told unless the account chose so. Nobody is written for faster
-than two writes in two seconds, eighty a minute and five hundred an hour.
+last ten comments or was changed within a minute before the command, else posted anew and the old one deleted. Others
+get a confused face in a private repository, three an hour at most, and nothing in a public one. Never answered are
+bots, ourselves, edits, and the same delivery twice. In public no figures are told unless the account chose so, nor can
+they be seen in what an answer was before. Nobody is written for faster than two writes in two seconds, eighty a minute
+and five hundred an hour.
 """
 
 import re
@@ -30,6 +31,9 @@ ROUGHLY: Final = timedelta(seconds=1)
 CONFUSED_AN_HOUR: Final = 3
 HOUR: Final = timedelta(hours=1)
 
+UNSEEN: Final = frozenset({"dropped", "killed", "mixed"})
+"""The troubles in which a wish may come to nothing before GitHub sees it. It counts with the product all the same."""
+
 PACE: Final = ((2, timedelta(seconds=2)), (80, timedelta(seconds=60)), (500, HOUR))
 """So many writes in so long a time, for one installation."""
 
@@ -44,6 +48,9 @@ TELLING: Final = {
     "help": re.compile(r"/credits plan"),
 }
 """What an answer to each word has in it, whatever it can tell."""
+
+TITLED: Final = {word: re.compile(rf"^#+ {word.capitalize()}$", re.MULTILINE) for word in TELLING}
+"""What stands over each part of an answer to several words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,7 @@ class Verdict:
         yield from self._about_repeats()
         for where in {said.where for said in self.record.said.values()}:
             yield from self._about_thread(where, allowed)
-        yield from self._about_confusion()
+        yield from self._about_confusion(allowed)
         yield from self._about_pace()
 
     # Deliveries and effects ------------------------------------------------------------------------------------------
@@ -152,27 +159,38 @@ class Verdict:
                     yield f"{told}: it answers {self._name(write.answers)}, who is not to be answered"
                 if not write.had_eyes:
                     yield f"{told}: {self._name(write.answers)} is answered before there were eyes"
-                yield from (f"{told}: {complaint}" for complaint in _about_place(write))
+                yield from (f"{told}: {complaint}" for complaint in self._about_place(write))
                 yield from (f"{told}: {complaint}" for complaint in self._about_text(write))
 
     def _about_text(self, write: Write) -> Iterator[str]:
-        """The words are answered; figures are told where they may be, and nowhere else."""
+        """The words are answered, those of just before too; figures are told where they may be, and nowhere else."""
         said = self.record.said.get(write.answers)
         if said is None:
             return
-        shown = _HIDDEN.sub("", write.text)
-        for word in said.step.asks:
-            if TELLING[word].search(shown) is None:
+        shown = _shown(write.text)
+        words = self._words_due(said, write)
+        signs = TELLING if len(words) == 1 else TITLED
+        for word in words:
+            if signs[word].search(shown) is None:
                 yield f"{word} isn't answered: {shown!r}"
-        if write.is_public and not write.shows_figures:
+        if not write.may_tell:
             if _FIGURES.search(shown):
                 yield f"figures are told in public: {shown!r}"
             return
         balance = self.balances.get(said.home.login)
-        may_be_kept_back = False in said.privates and not write.shows_figures
-        is_due = "credits" in said.step.asks and balance is not None and not may_be_kept_back
+        is_due = "credits" in said.step.asks and balance is not None
         if is_due and re.search(rf"\b{balance}\b", shown) is None:
             yield f"the balance of {balance} isn't told: {shown!r}"
+
+    def _words_due(self, said: Said, write: Write) -> set[str]:
+        """What was asked, and what was asked so shortly before that nobody had time to read the answer to it."""
+        words = set(said.step.asks)
+        if write.before.own:
+            last = max(write.before.own.values(), key=lambda standing: standing.answers)
+            former = self.record.said.get(last.answers)
+            if former is not None and said.at - last.changed_at < RECENT - ROUGHLY:
+                words |= set(former.step.asks)
+        return words
 
     def _about_repeats(self) -> Iterator[str]:
         """No comment is answered twice, and no answer gives way to that of an older comment."""
@@ -186,6 +204,15 @@ class Verdict:
                 if made[write.answers] > 1 and not was_removed:
                     yield f"{self._name(write.answers)} was answered by {made[write.answers]} comments"
                 newest[write.where] = max(newest.get(write.where, 0), write.answers)
+
+    def _about_place(self, write: Write) -> Iterator[str]:
+        """The answer went where it belongs, by how the thread stood then or when the product had last looked."""
+        said = self.record.said.get(write.answers)
+        sights = [write.before] if write.read is None else [write.before, write.read]
+        asked_at = write.at if said is None else said.at
+        wanted = {place for sight in sights for place in _places(sight, asked_at, may_tell=write.may_tell)}
+        if (write.kind, write.comment_id if write.kind == "edit" else 0) not in wanted:
+            yield f"it should have been one of {sorted(wanted)}: {_told(write.before)}"
 
     # Threads ---------------------------------------------------------------------------------------------------------
 
@@ -206,7 +233,7 @@ class Verdict:
     def _said_in(self, where: Where) -> Iterator[int]:
         return (number for number, said in self.record.said.items() if said.where == where)
 
-    def _about_confusion(self) -> Iterator[str]:
+    def _about_confusion(self, allowed: Mapping[int, set[Due]]) -> Iterator[str]:
         """Three confused faces an hour in one repository, no more; and no fewer, if so many are confusing."""
         shown: defaultdict[int, list[datetime]] = defaultdict(list)
         for write in self.record.writes:
@@ -216,15 +243,23 @@ class Verdict:
             for earlier, later in zip(moments, moments[CONFUSED_AN_HOUR:], strict=False):
                 if later - earlier < HOUR:
                     yield f"more than {CONFUSED_AN_HOUR} confused faces within an hour in repository {number}: {later}"
-        allowed = self._allowed()
         for comment_id, said in self.record.said.items():
-            faces = shown[said.comment.thread.repository.id]
-            if allowed[comment_id] == {"confused"} and not self._is_confused(said) and not _is_full(faces, said.at):
+            if allowed[comment_id] == {"confused"} and not self._is_confused(said) and not self._may_be_full(said):
                 yield f"no confused face on {_named(said)}"
 
     def _is_confused(self, said: Said) -> bool:
         was_deleted = said.comment.id not in self.record.stage.github.state.hosting.comments
         return was_deleted or "confused" in reactions_of_ours(self.record.stage, said.comment)
+
+    def _may_be_full(self, said: Said) -> bool:
+        """Whether at some moment from then on as many faces were wished for in the hour before as there may be."""
+        if any(abs(other.at - said.at) < HOUR for other in self.record.said.values() if other.trouble in UNSEEN):
+            return True
+        faces = self.record.faces[said.comment.thread.repository.id]
+        return any(
+            later - earlier < HOUR and earlier + HOUR > said.at
+            for earlier, later in zip(faces, faces[CONFUSED_AN_HOUR - 1 :], strict=False)
+        )
 
     # Paces -----------------------------------------------------------------------------------------------------------
 
@@ -246,36 +281,28 @@ def _named(said: Said) -> str:
     return f"{said.step.who}'s comment {said.comment.id} in {said.where} during {said.trouble}: {said.step.text!r}"
 
 
-def _is_full(faces: Sequence[datetime], since: datetime) -> bool:
-    """Whether at some moment from then on there were as many faces in the hour before as there may be."""
-    return any(
-        later - earlier < HOUR and earlier + HOUR > since
-        for earlier, later in zip(faces, faces[CONFUSED_AN_HOUR - 1 :], strict=False)
-    )
-
-
-def _about_place(write: Write) -> Iterator[str]:
-    """The answer went where it belongs, by how the thread stood then or when the product had last looked."""
-    sights = [write.before] if write.read is None else [write.before, write.read]
-    wanted = {place for sight in sights for place in _places(sight, write.at)}
-    if (write.kind, write.comment_id if write.kind == "edit" else 0) not in wanted:
-        yield f"it should have been one of {sorted(wanted)}: {_told(write.before)}"
-
-
-def _places(sight: Sight, now: datetime) -> Iterator[tuple[str, int]]:
-    """What is to be done, and with which comment; two things at the very border of a minute."""
+def _places(sight: Sight, asked_at: datetime, *, may_tell: bool) -> Iterator[tuple[str, int]]:
+    """What is to be done, and with which comment; two things at the very border of a minute, or if nobody can know."""
     if not sight.own:
         yield "post", 0
         return
     last, standing = max(sight.own.items(), key=lambda each: (each[1].answers, each[0]))
-    if last in sight.comments[-LAST:]:
-        yield "edit", last
-        return
-    age = now - standing.changed_at
-    if age <= RECENT + ROUGHLY:
-        yield "edit", last
-    if age >= RECENT - ROUGHLY:
+    if not may_tell and standing.might_tell:
+        # Everybody could see the figures that were edited away.
         yield "post", 0
+        if any(_FIGURES.search(_shown(text)) for text in standing.texts):
+            return
+    is_in_sight = last in sight.comments[-LAST:]
+    age = asked_at - standing.changed_at
+    if is_in_sight or age <= RECENT + ROUGHLY:
+        yield "edit", last
+    if not is_in_sight and age >= RECENT - ROUGHLY:
+        yield "post", 0
+
+
+def _shown(text: str) -> str:
+    """What a page shows of a text."""
+    return _HIDDEN.sub("", text)
 
 
 def _told(sight: Sight) -> str:

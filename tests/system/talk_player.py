@@ -232,7 +232,7 @@ class Player:
         assert database is not None
         customer_id = CustomerId(await self.ours.customer_id(self.stage.account(login).id))
         billing = BillingService(database.store, self.clock, catalogue())
-        await billing.handle(ShowFigures(customer_id=customer_id, shown=shown, actor="test"))
+        await billing.handle(ShowFigures(customer_id=customer_id, shown=shown))
         await billing.close()
         self.record.showing = self.record.showing | {login} if shown else self.record.showing - {login}
 

@@ -21,7 +21,7 @@ _PATH: Final = re.compile(
     r"/issues/(?:(?P<number>\d+)/comments|comments/(?P<comment>\d+)(?P<reactions>/reactions)?)"
 )
 _MINTING: Final = re.compile(r"/app/installations/(\d+)/access_tokens")
-_ANSWERS_TO: Final = re.compile(r"\A<!-- tallyhook:answer to=(\d+) -->\n")
+_ANSWERS_TO: Final = re.compile(r"\A<!-- tallyhook:answer to=(\d+)\b[^\n]* -->\n")
 """By this first line an answer says which comment it answers."""
 
 
@@ -61,10 +61,18 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An answer of ours as it stands: to which comment, and when it was last changed."""
+    """An answer of ours as it stands.
+
+    Attributes:
+        answers: to which comment.
+        texts: what it says, and before that what it said before it was edited: its readers may see both.
+        might_tell: whether figures might be told when one of the texts was written.
+    """
 
     answers: int
     changed_at: datetime
+    texts: tuple[str, ...]
+    might_tell: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +93,7 @@ class Write:
         text: the text, or the reaction.
         before: the thread just before.
         read: the thread when the product last looked at it; None if it never did.
-        is_public: whether everybody could read it then.
-        shows_figures: whether the account had chosen to have figures shown.
+        may_tell: whether figures might be told: not everybody could read it, or the account had chosen so.
         had_eyes: whether the comment that is answered had our eyes, or was gone.
         is_ours: whether the comment that was changed or deleted was an answer of ours.
     """
@@ -99,8 +106,7 @@ class Write:
     text: str
     before: Sight
     read: Sight | None
-    is_public: bool
-    shows_figures: bool
+    may_tell: bool
     had_eyes: bool
     is_ours: bool
 
@@ -110,7 +116,8 @@ class Record:
     """All that happened, for the oracle.
 
     Attributes:
-        attempts: when each installation wanted to write, whatever became of it, by GitHub's number for it.
+        attempts: when the product wanted to write for each installation, whatever became of it, by GitHub's number.
+        faces: when it wanted to leave a confused face in each repository, likewise.
         removed: of each thread, up to which comment an answer was taken away by somebody else.
         showing: the accounts that have chosen to have figures shown.
         events: which comment's webhook has which id, and its action.
@@ -121,6 +128,7 @@ class Record:
     said: dict[int, Said] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
     attempts: defaultdict[int, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    faces: defaultdict[int, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     removed: dict[Where, int] = field(default_factory=dict)
     showing: set[str] = field(default_factory=set)
     events: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -204,9 +212,11 @@ class Record:
         found = _PATH.fullmatch(exchange.path)
         if found is None:
             return
+        repository = self._repository(found)
         if exchange.method != "GET":
             self._note_attempt(exchange)
-        repository = self._repository(found)
+            if repository is not None and b"confused" in exchange.body:
+                self.faces[repository.id].append(self.stage.clock.now())
         thread = None if repository is None else self._thread(repository, found)
         if thread is None or exchange.status >= 300 or exchange.fault == "garbled":
             return
@@ -236,6 +246,7 @@ class Record:
         match = _ANSWERS_TO.match(text)
         answers = 0 if match is None else int(match[1])
         where, now = self.stage.where(thread), self.stage.clock.now()
+        may_tell = thread.repository.private or home_of_thread(where).login in self.showing
         before = self._before(thread, made, comment_id if kind == "delete" else 0)
         self.writes.append(
             Write(
@@ -247,8 +258,7 @@ class Record:
                 text=text,
                 before=before,
                 read=self._last_read.get(where),
-                is_public=not thread.repository.private,
-                shows_figures=home_of_thread(where).login in self.showing,
+                may_tell=may_tell,
                 had_eyes=self._has_eyes(answers),
                 is_ours=comment_id in before.own,
             )
@@ -257,7 +267,13 @@ class Record:
         if kind == "delete":
             self._answers.pop(comment_id, None)
         elif kind in {"post", "edit"} and answers:
-            self._answers[comment_id] = Standing(answers=answers, changed_at=now)
+            former = self._answers.get(comment_id)
+            self._answers[comment_id] = Standing(
+                answers=answers,
+                changed_at=now,
+                texts=(text,) if former is None else (*former.texts, text),
+                might_tell=may_tell or (former is not None and former.might_tell),
+            )
 
     def _before(self, thread: Thread, made: int, deleted: int) -> Sight:
         """The thread before a write that has happened: without what it made, with what it deleted."""

@@ -1,7 +1,8 @@
 """What people write: commands in every spelling, and what only looks like one.
 
 Which words a text asks is known because it was written so: nothing here reads Markdown. It is what a reader of the
-rendered page would say: a command stands at a line's start, outside quotes and code.
+rendered page would say: a command stands at a line's start, outside quotes and code. What the rules leave open is as
+docs/decisions/0023-reading-comments.md has it.
 """
 
 from typing import Final
@@ -24,6 +25,10 @@ COMMANDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (f"@{SLUG}\tplan", (PLAN,)),
     (f"@{SLUG} credits?", (CREDITS,)),
     ("/credits  ", (CREDITS,)),
+    (f"@{SLUG} credits, please", (CREDITS,)),
+    (f"@{SLUG} plan for `next` month?", (PLAN,)),
+    (f"@{SLUG} usage", (HELP,)),
+    ("/credits everything", (HELP,)),
     (f"Thanks for the fix!\n\n@{SLUG} credits", (CREDITS,)),
     (f"What is left?\n@{SLUG} credits\nThank you.", (CREDITS,)),
     ("Hello\r\n\r\n/credits\r\n", (CREDITS,)),
@@ -60,6 +65,9 @@ NEAR_COMMANDS: Final = (
     f"@{SLUG}",
     f"@{SLUG} merge it",
     f"@{SLUG} frobnicate",
+    f"@{SLUG} credits-now",
+    f"@{SLUG} planned",
+    "/credits for all of us",
     "/plan",
     "/help",
     "/credit",

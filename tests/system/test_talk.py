@@ -12,13 +12,16 @@ from typing import Final
 
 import pytest
 
+from billing.values import to_milliseconds
 from bot.settings import ServerSettings
 from sandbox.clock import VirtualClock
 from sandbox.github.server import GitHubStandIn
 from sandbox.github.state import default_plans
 from tests.contract import GitHubContract
+from tests.storage.raw import execute
 from tests.system.power import Power
 from tests.system.product import Product, settings_for
+from tests.system.talk_cast import BUSY
 from tests.system.talk_oracle import Verdict
 from tests.system.talk_player import Player
 from tests.system.talk_record import Record
@@ -57,6 +60,9 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
 SEEDS: Final = (1,)
 
 QUESTIONS_AT_ONCE: Final = 60
+
+WRITTEN_BEFORE: Final = 460
+"""Writes for the busy account within the last hour: a few more are free, and then one every six seconds."""
 
 
 @asynccontextmanager
@@ -116,10 +122,20 @@ async def test_everybody_gets_what_is_due_whatever_goes_wrong(database_url: str,
         assert sum(bool(said.step.asks) for said in player.record.said.values()) >= 200
 
 
+async def write_much(player: Player, database_url: str) -> None:
+    """Have the product remember that it has written much for the busy account within the last hour."""
+    number = player.github.installation(player.stage.account(BUSY)).id
+    moments = [START - timedelta(seconds=6 * each) for each in range(WRITTEN_BEFORE + 90, 90, -1)]
+    rows = [f"('installation:{number}', {each}, {to_milliseconds(at)})" for each, at in enumerate(moments, start=1)]
+    await execute(database_url, f"INSERT INTO paces (subject, number, at) VALUES {', '.join(rows)}")
+    player.record.attempts[number] += moments
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_busy_account_keeps_its_pace_and_keeps_nobody_else_waiting(database_url: str, seed: int) -> None:
     async with playing(database_url, seed) as player:
+        await write_much(player, database_url)
         await player.play(burst(seed, questions=QUESTIONS_AT_ONCE))
         await judge(player)
         assert dict(player.record.waited(*ELSEWHERE)) == dict.fromkeys(ELSEWHERE, timedelta(0))
