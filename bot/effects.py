@@ -33,12 +33,6 @@ LEASE_SECONDS: Final = 300.0
 SENT_WITHIN_SECONDS: Final = 240.0
 """What takes longer is broken off, well before the lease is over: nobody else may begin while it goes on."""
 
-MOST_CLAIMS: Final = 200
-"""After so many, an effect that was mostly put off and hardly ever failed is given up all the same.
-
-One that is sent again by command has as many anew: they are counted on, so that no claim has another's number.
-"""
-
 LONGEST_ERROR: Final = 500
 
 
@@ -149,7 +143,8 @@ class EffectSender:
         if effect.attempts > self._policy.attempts:
             await self._bury(effect, "every attempt ended without a result: the process may have died of it")
             return
-        if effect.lease_number % MOST_CLAIMS == 0:
+        # One that is sent again by command has as many anew; they are counted on, as no claim may have another's number.
+        if effect.lease_number % self._policy.claims == 0:
             await self._bury(effect, f"it was taken up {effect.lease_number} times, and its turn to be sent never came")
             return
         try:

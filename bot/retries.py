@@ -33,12 +33,14 @@ class RetryPolicy:
         first_seconds: The wait after the first; each further wait is twice as long.
         longest_seconds: The longest wait.
         jitter: By how much of itself a wait is lengthened at most, so that what failed together isn't tried together.
+        claims: How often an effect is taken up at most, counting also when it only had to wait for its turn.
     """
 
     attempts: int
     first_seconds: float
     longest_seconds: float
     jitter: float
+    claims: int = 200
 
     def delay_seconds(self, attempts: int, *, asked_seconds: float | None, chance: random.Random) -> float | None:
         """Tell how long to wait before the next attempt; None to give up.

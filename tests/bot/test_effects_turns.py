@@ -1,14 +1,16 @@
 """Effects whose turn hasn't come: they come back at their time, without an attempt, and keep no place meanwhile."""
 
+import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.effects import EffectSender, Send
-from bot.retries import NotYetError
+from bot.effects import LEASE_SECONDS, SENT_WITHIN_SECONDS, EffectSender, Send
+from bot.retries import NotYetError, RetryPolicy
 from sandbox.clock import VirtualClock
 from storage.database import Database
-from storage.effects import ClaimedEffect, NewEffect
+from storage.effects import ClaimedEffect, EffectRow, NewEffect
 from tests.bot.working import FEW, running, until, until_true
 
 TOPIC = "test"
@@ -32,15 +34,24 @@ class Line:
         return [name for name, _, _ in self.came]
 
 
-def sender(database: Database, clock: VirtualClock, send: Send, *, at_once: int = 16) -> EffectSender:
+def sender(
+    database: Database,
+    clock: VirtualClock,
+    send: Send,
+    *,
+    at_once: int = 16,
+    within_seconds: float = SENT_WITHIN_SECONDS,
+    policy: RetryPolicy = FEW,
+) -> EffectSender:
     return EffectSender(
         outbox=database.outbox,
         topic=TOPIC,
         send=send,
         clock=clock,
         chance=random.Random(0),
-        policy=FEW,
+        policy=policy,
         at_once=at_once,
+        within_seconds=within_seconds,
     )
 
 
@@ -114,3 +125,92 @@ async def test_it_may_come_back_more_often_than_it_may_fail(database: Database, 
 
         await until(is_done)
     assert came == 51
+
+
+async def test_what_comes_back_without_end_is_given_up_with_an_alarm_and_can_be_sent_again(
+    database: Database, clock: VirtualClock
+) -> None:
+    came, is_turn = 0, False
+
+    async def send(_effect: ClaimedEffect) -> str:
+        nonlocal came
+        came += 1
+        if not is_turn:
+            raise NotYetError(clock.now())
+        return ""
+
+    await enqueue(database, clock, "a")
+    one = sender(database, clock, send, policy=replace(FEW, claims=10))
+    async with running(one):
+
+        async def the_row() -> EffectRow:
+            # The alarm about it is an effect, too.
+            [row] = [row for row in await database.outbox.list() if row.topic == TOPIC]
+            return row
+
+        async def has_state(state: str) -> bool:
+            return (await the_row()).state == state
+
+        await until(lambda: has_state("dead"))
+        assert came == 9
+        row = await the_row()
+        assert "10 times" in row.error
+        [alarm] = await database.alarms.list()
+        assert (alarm.kind, alarm.subject) == ("effect_dead", TOPIC)
+        is_turn = True
+        assert await database.outbox.retry_dead([row.id]) == [row.id]
+        one.wake()
+        await until(lambda: has_state("done"))
+    assert came == 10
+
+
+async def test_what_hangs_is_broken_off_before_its_lease_ends_and_tried_again(
+    database: Database, clock: VirtualClock
+) -> None:
+    came, broken_off = 0, 0
+
+    async def send(_effect: ClaimedEffect) -> str:
+        nonlocal came, broken_off
+        came += 1
+        if came == 1:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                broken_off += 1
+                raise
+        return ""
+
+    started = clock.now()
+    await enqueue(database, clock, "a")
+    async with running(sender(database, clock, send, within_seconds=0.05)):
+
+        async def is_put_off() -> bool:
+            return "within 0.05 seconds" in (await database.outbox.list())[0].error
+
+        await until(is_put_off)
+        [row] = await database.outbox.list()
+        # What it had begun may go on, so that nobody begins again sooner than a dead process would be followed.
+        assert (row.run_at - started).total_seconds() >= LEASE_SECONDS - SENT_WITHIN_SECONDS > 0
+        clock.set(row.run_at)
+
+        async def is_done() -> bool:
+            return await ends(database) == [("done", 2)]
+
+        await until(is_done)
+    assert (came, broken_off) == (2, 1)
+
+
+async def test_a_time_out_of_the_senders_own_is_an_ordinary_failure(database: Database, clock: VirtualClock) -> None:
+    async def send(_effect: ClaimedEffect) -> str:
+        raise TimeoutError("the mail server is slow")
+
+    started = clock.now()
+    await enqueue(database, clock, "a")
+    async with running(sender(database, clock, send)):
+
+        async def is_put_off() -> bool:
+            return (await database.outbox.list())[0].error == "the mail server is slow"
+
+        await until(is_put_off)
+        [row] = await database.outbox.list()
+        assert (row.run_at - started).total_seconds() == FEW.first_seconds

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+from datetime import timedelta
 
 import pytest
 import structlog
 
 from billing.errors import LeaseLostError, TemporaryFailureError
 from billing.plans import PlanCatalog
-from bot.retries import ABOUT_A_DAY
+from bot.retries import ABOUT_A_DAY, NotYetError
 from handlers.context import Context, Event
 from sandbox.clock import VirtualClock
 from storage.database import Database
@@ -67,6 +68,27 @@ async def test_a_wait_that_was_asked_for_is_kept(plant: Plant) -> None:
     delivery = await plant.deliver("fail")
     async with running(plant.worker()):
         assert await put_off(plant, delivery, attempts=1) == 900
+
+
+async def test_what_could_not_be_tried_yet_is_due_exactly_when_told_and_was_no_attempt(
+    plant: Plant, clock: VirtualClock
+) -> None:
+    due = clock.now() + timedelta(seconds=60)
+    waiting = Failing(NotYetError(due, reason="GitHub asked us to wait", retry_after_seconds=60), times=9)
+    plant.handlers.by_action |= {"wait": waiting.handle, "go": ignore}
+    deferred, other = await plant.deliver("wait"), await plant.deliver("go")
+    async with running(plant.worker()):
+        assert await plant.ended(other) == ["ignored"]
+        for _ in range(9):
+            assert await put_off(plant, deferred, attempts=0) == 60
+            row = await plant.row(deferred)
+            assert (row.run_at, row.error) == (due, "GitHub asked us to wait")
+            due += timedelta(seconds=60)
+            waiting.error = NotYetError(due, reason="GitHub asked us to wait")
+            clock.set(row.run_at)
+        assert await plant.ended(deferred) == ["ignored"]
+    assert (await plant.row(deferred)).attempts == 1
+    assert await plant.open_alarms() == []
 
 
 async def test_the_last_attempt_ends_dead_with_an_alarm_and_a_replay_ends_both(

@@ -33,6 +33,26 @@ async def test_a_lost_answer_has_taken_effect(client: Client, github: GitHubStan
     assert [(exchange.status, exchange.fault) for exchange in contract.exchanges] == [(201, "lost_answer")]
 
 
+async def test_what_lands_late_is_done_after_its_client_has_given_up(
+    client: Client, github: GitHubStandIn, contract: GitHubContract, clock: VirtualClock
+) -> None:
+    installed = github.install(github.add_user("alice"))
+    github.faults.land_late(4, method="POST")
+    with pytest.raises(aiohttp.ClientError):
+        await client.ask("POST", f"/app/installations/{installed.id}/access_tokens")
+    async with asyncio.timeout(10):
+        while not clock.sleeping:  # noqa: ASYNC110 -- the stand-in rings no bell
+            await asyncio.sleep(0.002)
+    clock.advance(seconds=3)
+    assert (await client.get("/app")).status == 200
+    assert github.state.tokens.minted == 0
+    clock.advance(seconds=1)
+    async with asyncio.timeout(10):
+        while not github.state.tokens.minted:  # noqa: ASYNC110 -- as above
+            await asyncio.sleep(0.002)
+    assert [(exchange.status, exchange.fault) for exchange in contract.exchanges] == [(200, None), (201, "lands_late")]
+
+
 async def test_a_dropped_connection_has_taken_none(client: Client, github: GitHubStandIn) -> None:
     installed = github.install(github.add_user("alice"))
     github.faults.drop()

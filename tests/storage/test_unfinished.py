@@ -34,6 +34,27 @@ async def test_all_that_is_put_off_together_costs_a_few_statements(database: Dat
     assert {(row.run_at, row.error) for row in rows} == {(later, f"{one.id}") for one in held}
 
 
+async def test_what_is_deferred_was_no_attempt_and_costs_no_more_than_a_failure(
+    database: Database, clock: VirtualClock
+) -> None:
+    held = await claimed_of(database, clock, BATCH)
+    later = clock.now() + timedelta(minutes=1)
+    with watched(Traffic()) as traffic:
+        await asyncio.gather(
+            *(database.inbox.defer(one, run_at=later, reason="limited") for one in held[1:]),
+            database.inbox.retry(held[0], run_at=later, error="failed"),
+        )
+
+    assert traffic.commits <= 2
+    rows = {row.id: (row.run_at, row.error, row.attempts) for row in await database.inbox.list(limit=BATCH)}
+    assert rows.pop(held[0].id) == (later, "failed", 1)
+    assert set(rows.values()) == {(later, "limited", 0)}
+    await database.inbox.release([one.lease for one in held])
+    clock.set(later)
+    again = await database.inbox.claim(partitions=BATCH, deliveries=BATCH, lease_seconds=60)
+    assert {one.id: one.attempts for one in again} == {one.id: 1 + (one is held[0]) for one in held}
+
+
 async def test_all_that_is_given_up_together_costs_a_few_statements(database: Database, clock: VirtualClock) -> None:
     held = await claimed_of(database, clock, BATCH)
     with watched(Traffic()) as traffic:
@@ -55,6 +76,7 @@ async def test_of_many_those_that_were_lost_are_told_so(database: Database, cloc
 
     for end in (
         [database.inbox.retry(one, run_at=clock.now(), error="late") for one in held],
+        [database.inbox.defer(one, run_at=clock.now(), reason="late") for one in held],
         [database.inbox.bury(one, error="late") for one in held],
     ):
         outcomes = await asyncio.gather(*end, return_exceptions=True)

@@ -87,6 +87,31 @@ async def test_all_who_ask_at_once_share_an_answer(identity: AppIdentity, exchan
     assert len(exchanges) == 1
 
 
+async def test_all_who_ask_at_once_share_a_failure(
+    identity: AppIdentity, exchanges: list[Exchange], github: GitHubStandIn
+) -> None:
+    """Each asking by itself, one after another, would keep the last for the sum of all their time-outs."""
+    github.faults.fail(503, times=None)
+    failures = await asyncio.gather(*(identity.current() for _ in range(20)), return_exceptions=True)
+    assert [type(failure) for failure in failures] == [TemporaryFailureError] * 20
+    assert len(exchanges) == 1
+    github.faults.clear()
+    assert await identity.current() == "tallyhook-sandbox"
+
+
+async def test_whoever_waits_asks_itself_if_the_one_who_asked_is_cancelled(
+    identity: AppIdentity, github: GitHubStandIn
+) -> None:
+    github.faults.slow(30)
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(identity.current())
+        await until_true(lambda: not github.faults.rules[-1].times)
+        waiting = [group.create_task(identity.current()) for _ in range(3)]
+        await asyncio.sleep(0)
+        first.cancel()
+    assert [task.result() for task in waiting] == ["tallyhook-sandbox"] * 3
+
+
 async def test_a_doubt_is_settled_at_once_but_not_within_a_minute(
     identity: AppIdentity, clock: VirtualClock, exchanges: list[Exchange], github: GitHubStandIn
 ) -> None:

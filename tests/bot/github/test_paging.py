@@ -93,3 +93,52 @@ def test_a_listing_is_read_as_far_as_it_fits(body: bytes, slugs: list[str | None
 def test_what_is_no_listing_is_not_an_empty_one(body: bytes) -> None:
     with pytest.raises(TemporaryFailureError):
         read_listing(AppFields, Answer(status=200, headers={}, body=body))
+
+
+def cursors(impostor: Impostor, *, pages: int, refused_from: int | None = None, endless: bool = False) -> None:
+    """Let a listing name its next page only, as long ones do and those that go by cursors."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/access_tokens"):
+            return web.json_response({"token": "a-token"}, status=201)
+        page = int(request.query.get("page", "1"))
+        if refused_from is not None and len(impostor.asked) > refused_from:
+            return web.json_response({}, status=404)
+        headers = {}
+        if page < pages or endless:
+            headers["Link"] = f'<{impostor.url}/list?page={page + 1}>; rel="next"'
+        return web.json_response([{"id": page}], headers=headers)
+
+    impostor.answer = handle
+
+
+async def from_the_end(client: GitHubClient) -> list[int]:
+    pages = client.newest_pages_as_installation(InstallationId(1), "/list")
+    return [json.loads(page.body)[0]["id"] if page.status == 200 else page.status async for page in pages]
+
+
+@pytest.mark.parametrize(("pages", "read"), [(1, [1]), (2, [1, 2]), (5, [1, 5, 4, 3, 2])])
+async def test_a_listing_without_a_last_page_is_followed_to_its_end(
+    impostor: Impostor, impostor_client: GitHubClient, pages: int, read: list[int]
+) -> None:
+    cursors(impostor, pages=pages)
+    assert await from_the_end(impostor_client) == read
+
+
+async def test_a_listing_without_a_last_page_ends_where_it_is_refused(
+    impostor: Impostor, impostor_client: GitHubClient
+) -> None:
+    # A token and three pages are answered.
+    cursors(impostor, pages=5, refused_from=4)
+    assert await from_the_end(impostor_client) == [1, 404]
+    cursors(impostor, pages=3, refused_from=len(impostor.asked) + 3)
+    assert await from_the_end(impostor_client) == [1, 3, 404]
+
+
+async def test_a_listing_without_a_last_page_or_an_end_is_given_up(
+    impostor: Impostor, impostor_client: GitHubClient
+) -> None:
+    cursors(impostor, pages=0, endless=True)
+    with pytest.raises(TemporaryFailureError, match=str(MOST_PAGES)):
+        await from_the_end(impostor_client)
+    assert len(impostor.asked) <= MOST_PAGES + 2
