@@ -143,7 +143,7 @@ class EffectSender:
         if effect.attempts > self._policy.attempts:
             await self._bury(effect, "every attempt ended without a result: the process may have died of it")
             return
-        # One that is sent again by command has as many anew; they are counted on, as no claim may have another's number.
+        # One that is sent again by command has as many anew. They count on, as no claim may have another's number.
         if effect.lease_number % self._policy.claims == 0:
             await self._bury(effect, f"it was taken up {effect.lease_number} times, and its turn to be sent never came")
             return

@@ -318,17 +318,6 @@ async def test_a_repository_that_turned_public_after_the_question_gets_no_figure
     assert "Pro" not in body
 
 
-async def test_an_older_answer_with_figures_is_worded_anew_when_it_is_edited_in_public(talk: Talk) -> None:
-    thread = talk.thread()
-    talk.ask(thread)
-    await talk.finish()
-    assert "31 credits" in talk.answer(thread).body
-    talk.github.set_visibility(talk.repository, private=False)
-    talk.ask(thread)
-    await talk.finish()
-    assert "31" not in talk.answer(thread).body.partition("\n")[2]
-
-
 async def test_an_answer_that_was_deleted_while_it_was_to_be_edited_is_given_anew(talk: Talk) -> None:
     thread, question = await asked_before(talk, comments=3)
     talk.github.faults.slow(0.2, method="PATCH")
