@@ -30,7 +30,7 @@ from billing.values import Reaction, Word
 from bot.conversation.marker import Mark, marked
 from bot.conversation.own import OurName, answers_among
 from bot.conversation.thread import NoAnswerDueError, Thread
-from bot.conversation.words import Surroundings, answer
+from bot.conversation.words import Surroundings, answer, tells_figures
 from bot.github.client import GitHubClient
 from bot.github.errors import InstallationGoneError, InstallationSuspendedError
 from bot.github.identity import BOT, AppIdentity
@@ -209,7 +209,8 @@ class ReplySender:
 def _body(question: Question, keeping: Sequence[Word], about: Surroundings, *, had_figures: bool) -> str:
     """The whole comment: what was answered just before, as it holds now, and what is asked."""
     words = (*keeping, *question.words)
-    mark = Mark(answers_to=question.comment_id, words=words, has_figures=about.shows_figures or had_figures)
+    has_figures = had_figures or tells_figures(words, about)
+    mark = Mark(answers_to=question.comment_id, words=words, has_figures=has_figures)
     return marked(answer(words, about), mark)
 
 

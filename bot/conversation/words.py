@@ -61,6 +61,11 @@ def answer(words: Sequence[Word], about: Surroundings) -> str:
     return "\n\n".join([*sections, _footer(words, about)])
 
 
+def tells_figures(words: Sequence[Word], about: Surroundings) -> bool:
+    """Whether the answer to these words tells more than everybody may know."""
+    return about.shows_figures and about.balance is not None and any(word is not Word.HELP for word in words)
+
+
 def _section(word: Word, about: Surroundings, *, has_title: bool) -> str:
     text = "\n\n".join(_told(word, about))
     return f"#### {TITLES[word]}\n\n{text}" if has_title else text

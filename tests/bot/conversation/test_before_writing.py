@@ -45,6 +45,7 @@ async def test_a_sign_of_confusion_whose_answer_was_lost_takes_one_of_three(talk
     await talk.finish()
     assert [talk.reactions(question) for question in questions] == [["confused"]] * 3
     assert len(talk.asked("POST", "/reactions")) == 3
+    assert await talk.ends() == [("done", "")] * 3
 
 
 async def test_signs_that_have_to_be_tried_for_hours_are_three_an_hour_all_the_same(talk: Talk) -> None:
@@ -134,6 +135,19 @@ async def test_figures_are_never_left_in_an_edits_history(talk: Talk) -> None:
     assert len(talk.asked("PATCH")) == 1
 
 
+async def test_help_tells_no_figures_and_is_edited_wherever_it_stands(talk: Talk) -> None:
+    thread = talk.thread()
+    talk.ask(thread, "/credits help")
+    await talk.finish()
+    answer = talk.answer(thread)
+    assert " words=help figures=no " in answer.body
+    talk.github.set_visibility(talk.repository, private=False)
+    talk.ask(thread)
+    await talk.finish()
+    assert talk.answer(thread) is answer
+    assert " figures=no " in answer.body
+
+
 async def test_an_answer_that_had_figures_before_an_edit_still_counts_as_having_them(talk: Talk) -> None:
     talk.github.set_visibility(talk.repository, private=False)
     await talk.set_figures(shown=True)
@@ -141,9 +155,11 @@ async def test_an_answer_that_had_figures_before_an_edit_still_counts_as_having_
     talk.ask(thread)
     await talk.finish()
     with_figures = talk.answer(thread)
+    await talk.at.advance(hours=1)
     talk.ask(thread, "/credits help")
     await talk.finish()
     assert talk.answer(thread) is with_figures
+    assert " words=help " in with_figures.body
     assert " figures=yes " in with_figures.body
     await talk.set_figures(shown=False)
     await talk.at.advance(hours=1)
