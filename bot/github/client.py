@@ -33,8 +33,10 @@ APP_BUDGET: Final = "app"
 TIMEOUT_SECONDS: Final = 15.0
 
 MOST_CONNECTIONS: Final = 96
-"""Of one process. GitHub allows a hundred requests at a time, and the worker's 64 partitions and 32 replies each ask one
-at a time; several processes may meet that limit, which is then waited for like any other."""
+"""Of one process: GitHub allows a hundred requests at a time, and 64 partitions and 32 replies each ask one at a time.
+
+Several processes may meet that limit, which is then waited for like any other.
+"""
 
 YOUNG: Final = timedelta(seconds=10)
 """GitHub's servers may not know a token yet that was minted this short a time ago."""
