@@ -159,9 +159,7 @@ def busy_snapshot(*, now: datetime, account_id: int = 7, balance: int = 47) -> S
         effects=(
             effect,
             replace(effect, id="2", state="pending", attempts=3, next_try_at=later, error="no answer came"),
-            replace(
-                effect, id="3", kind="alert", subject="unknown_plan", state="dead", error="no mail server"
-            ),
+            replace(effect, id="3", kind="alert", subject="unknown_plan", state="dead", error="no mail server"),
         ),
         alarms=(
             AlarmView(id="1", kind="unknown_plan", subject="plan 9999", detail="Add it to plans.toml.", raised_at=now),
