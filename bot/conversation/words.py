@@ -79,7 +79,7 @@ def _told(word: Word, about: Surroundings) -> Iterator[str]:
     elif balance is None:
         yield (
             f"There is no account for {name} yet, so there are no credits either. "
-            f"[This is how to get some]({about.account_page})."
+            f"[More about it]({about.account_page})."
         )
     elif not about.shows_figures:
         yield _withheld(word, name, balance.level)
@@ -130,7 +130,7 @@ def _outlook(balance: BalanceNow, about: Surroundings) -> Iterator[str]:
         if balance.available:
             yield "That's running low."
         yield from _next_month(balance, about.now)
-        yield f"[How to get more]({about.account_page})"
+        yield f"[More about it]({about.account_page})"
 
 
 def _expiry(expiring: Expiring, available: Credits) -> str:
@@ -197,9 +197,10 @@ def _help(about: Surroundings) -> Iterator[str]:
 
 
 def _footer(words: Sequence[Word], about: Surroundings) -> str:
-    others = [_ways(word, about)[0] for word in Word if word not in words]
+    # The help has just listed them.
+    others = [] if Word.HELP in words else [_ways(word, about)[0] for word in Word if word not in words]
     asked = f"You can also ask {' or '.join(others)} · " if others else ""
-    return f"<sub>{asked}[Account page]({about.account_page})</sub>"
+    return f"<sub>{asked}[About this bot]({about.account_page})</sub>"
 
 
 def _ways(word: Word, about: Surroundings) -> list[str]:

@@ -71,11 +71,11 @@ def test_credits_are_told_with_what_expires() -> None:
         ),
         (
             replace(BALANCE, expiring=None, available=Credits(7), level=Level.LOW),
-            f"That's running low. The next 60 credits come on 15 December 2026. [How to get more]({LINK})",
+            f"That's running low. The next 60 credits come on 15 December 2026. [More about it]({LINK})",
         ),
         (
             replace(BALANCE, expiring=None, available=Credits(0), level=Level.USED_UP, renews_at=None),
-            f"[How to get more]({LINK})",
+            f"[More about it]({LINK})",
         ),
         (
             replace(BALANCE, expiring=None, is_on_free_trial=True),
@@ -163,7 +163,7 @@ def test_who_has_no_account_is_told_kindly() -> None:
     for word in (Word.CREDITS, Word.PLAN):
         told = said(word, None)
         assert told.startswith("There is no account for `octo-org` yet, so there are no credits either.")
-        assert told.endswith(f" [This is how to get some]({LINK}).")
+        assert told.endswith(f" [More about it]({LINK}).")
     assert "on a line of its own" in said(Word.HELP, None)
 
 
@@ -183,7 +183,7 @@ def test_whatever_may_be_written_behind_a_slash_the_footer_offers_what_works(sla
             (other,) for other in Word if other is not word
         ]
         assert footer.startswith("<sub>")
-        assert footer.endswith(f"[Account page]({LINK})</sub>")
+        assert footer.endswith(f"[About this bot]({LINK})</sub>")
 
 
 def test_several_words_are_sections_of_one_answer() -> None:

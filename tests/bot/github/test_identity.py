@@ -102,7 +102,7 @@ async def test_all_who_ask_at_once_share_a_failure(
 async def test_whoever_waits_asks_itself_if_the_one_who_asked_is_cancelled(
     identity: AppIdentity, github: GitHubStandIn
 ) -> None:
-    github.faults.slow(30)
+    github.faults.slow(3)
     async with asyncio.TaskGroup() as group:
         first = group.create_task(identity.current())
         await until_true(lambda: not github.faults.rules[-1].times)
