@@ -17,6 +17,7 @@ LIMIT_SECONDS: Final = 60
 COMMENTS: Final = "/repos*/issues/*"
 """The API's paths at which comments and reactions are read and written."""
 NEW_COMMENT: Final = "/repos*/issues/*/comments"
+ONE_COMMENT: Final = "/repos*/issues/comments/*"
 
 Rule = RestFault | WebhookFault
 
@@ -59,14 +60,14 @@ _ALL: Final = (
     Fault(
         name="hold",
         label="All webhooks are held back",
-        explanation="Do several things, then release the last one first: the balance must be the same.",
+        explanation="Released in any order, no credit comes twice and no plan is lost; a first month may be whole.",
         rules=lambda: (WebhookFault(effect="hold", times=None),),
     ),
     Fault(
         name="lost_answer",
         label="The answer to the next comment gets lost",
-        explanation="GitHub posts the comment but the bot never hears so, and tries again: there must be one, not two.",
-        rules=lambda: (RestFault(kind="lost_answer", method="POST", path=NEW_COMMENT),),
+        explanation="GitHub posts or edits it, but the bot never hears so and tries again: there must be one, not two.",
+        rules=lambda: (RestFault(kind="lost_answer", method="POST", path=NEW_COMMENT, also=("PATCH", ONE_COMMENT)),),
     ),
     Fault(
         name="limit",

@@ -21,6 +21,7 @@ class RestFault:
             `redirect` points elsewhere.
         method: The method it strikes, or `*`.
         path: Pattern of the path, without the API's prefix, such as `/marketplace_listing/*`.
+        also: A further method and pattern that it strikes as well; `times` counts both together.
         times: How many requests it strikes; `None` until cleared.
         seconds: Of slowness in real seconds, so that a client's own time-outs can be met; of what lands late by the
             clock.
@@ -35,10 +36,14 @@ class RestFault:
     seconds: float = 0.0
     retry_after_seconds: int | None = None
     location: str = ""
+    also: tuple[str, str] | None = None
 
     def matches(self, method: str, path: str) -> bool:
         """Tell whether it strikes this request."""
-        return self.times != 0 and self.method in {"*", method} and fnmatch.fnmatchcase(path, self.path)
+        wanted = [(self.method, self.path)] if self.also is None else [(self.method, self.path), self.also]
+        return self.times != 0 and any(
+            known in {"*", method} and fnmatch.fnmatchcase(path, pattern) for known, pattern in wanted
+        )
 
 
 class RestFaults:

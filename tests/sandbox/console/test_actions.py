@@ -301,6 +301,29 @@ async def test_comments_go_wrong(
     assert len(acme.repositories[0].threads[1].comments) == sum(status in {None, 201} for status in statuses)
 
 
+async def test_the_answer_that_gets_lost_may_be_an_edit_but_is_no_reaction(
+    console: Console, github: GitHubStandIn, client: Client
+) -> None:
+    installed = github.install(console.account("acme"))
+    token = (await client.ask("POST", f"/app/installations/{installed.id}/access_tokens")).body["token"]
+    issue = "/repos/acme/tally-arm/issues"
+    made = await client.ask("POST", f"{issue}/1/comments", token=token, json={"body": "first"})
+    comment = f"{issue}/comments/{made.body['id']}"
+    await console.act("set_fault", fault="lost_answer", on=True)
+    assert (await client.ask("POST", f"{comment}/reactions", token=token, json={"content": "eyes"})).status == 201
+    assert (await client.get(comment, token=token)).status == 200
+    assert 'id="fault-lost_answer" role="switch" aria-checked="true"' in await console.region("faults")
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await client.ask("PATCH", comment, token=token, json={"body": "second"})
+    assert (await client.get(comment, token=token)).body["body"] == "second"
+    assert 'id="fault-lost_answer" role="switch" aria-checked="false"' in await console.region("faults")
+    answers = [
+        await client.ask("PATCH", comment, token=token, json={"body": "third"}),
+        await client.ask("POST", f"{issue}/1/comments", token=token, json={"body": "fourth"}),
+    ]
+    assert [answer.status for answer in answers] == [200, 201]
+
+
 async def test_what_a_script_lets_go_wrong_is_seen_and_switched_off(
     console: Console, github: GitHubStandIn, clock: VirtualClock
 ) -> None:
