@@ -144,9 +144,11 @@ async def _play(stage: Stage, stop: asyncio.Event) -> End:
     """Start everything, tell where it is, and stop it all when told to."""
     clock, over, host = VirtualClock(), asyncio.Event(), stage.options.host
     async with AsyncExitStack() as stack:
-        # Of a kept database, the ids of deliveries must not come out the same again.
+        # Of a kept database, neither the ids of deliveries nor those of comments may come out the same again: what
+        # was handled or answered once isn't a second time. No run makes an id a millisecond, so none is met again.
         seed = secrets.randbits(SEED_BITS) if stage.is_database_kept else 0
-        github = GitHubStandIn(clock, seed=seed, plans=listing(stage.plans))
+        offset = int(clock.now().timestamp() * 1000) if stage.is_database_kept else 0
+        github = GitHubStandIn(clock, seed=seed, plans=listing(stage.plans), id_offset=offset)
         await github.start(port=stage.github_port)
         stack.push_async_callback(github.close)
         settings = sandbox_settings(

@@ -58,6 +58,8 @@ def default_plans() -> list[Plan]:
     ]
 
 
+_OFFSET_KINDS = frozenset({"comment", "issue", "reaction", "repository"})
+"""The ids by which a product knows what it has answered; accounts and installations are the same ones again."""
 LONGEST_LOGIN = 39
 BOT = "[bot]"
 """How the login of every App's bot ends, and nobody else's."""
@@ -74,6 +76,7 @@ class GitHubState:
         seed: Makes what is random (tokens, delivery ids, faults) come out the same again.
         private_key_pem: The App's key; one for each process if absent.
         plans: The listing's plans.
+        id_offset: How much higher the ids of repositories, issues, comments and reactions begin.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class GitHubState:
         seed: int = 0,
         private_key_pem: str | None = None,
         plans: Iterable[Plan] | None = None,
+        id_offset: int = 0,
     ) -> None:
         """Set up an App that nobody has installed yet."""
         self.clock = clock
@@ -102,6 +106,7 @@ class GitHubState:
         self.purchases: dict[int, Purchase] = {}
         self.deliveries: dict[HookName, list[HookDelivery]] = {"app": [], "marketplace": []}
         self.tokens = TokenVault(seed=seed)
+        self._id_offset = id_offset
         self._last_ids: dict[str, int] = {}
         self._logins: dict[str, Account] = {}
         self._listeners: list[Callable[[], None]] = []
@@ -149,6 +154,7 @@ class GitHubState:
             "hook": 500_000_001,
             "delivery": 18_000_000_000_001,
         }.get(kind, 1001)
+        first += self._id_offset if kind in _OFFSET_KINDS else 0
         self._last_ids[kind] = self._last_ids.get(kind, first - 1) + 1
         return self._last_ids[kind]
 

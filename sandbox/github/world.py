@@ -37,6 +37,7 @@ class World(MarketplaceActors, ConversationActors):
         answer_seconds: How long, in real time, a webhook's target may take.
         concurrency: How many deliveries of one hook are under way at a time.
         rate_limit: Requests an hour for each credential.
+        id_offset: How much higher the ids of what is written begin; another one for each stand-in of a kept database.
     """
 
     def __init__(  # noqa: PLR0913 -- each is optional, named, and for another duty
@@ -52,10 +53,13 @@ class World(MarketplaceActors, ConversationActors):
         answer_seconds: float = ANSWER_SECONDS,
         concurrency: int = 1,
         rate_limit: int = RATE_LIMIT,
+        id_offset: int = 0,
     ) -> None:
         """Set up the state; nothing listens yet."""
         self.clock = VirtualClock() if clock is None else clock
-        self.state = GitHubState(self.clock, seed=seed, private_key_pem=private_key_pem, plans=plans)
+        self.state = GitHubState(
+            self.clock, seed=seed, private_key_pem=private_key_pem, plans=plans, id_offset=id_offset
+        )
         self.faults = RestFaults(seed=seed)
         self.webhook_faults = WebhookFaults(seed=seed)
         self.courier = Courier(

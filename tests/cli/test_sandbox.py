@@ -229,6 +229,17 @@ async def test_a_question_in_a_thread_is_answered_there(tmp_path: Path) -> None:
     assert re.findall(r"\[(\w+) *\] (\w+)", ended.stderr) == [("warning", "effect_put_off")]
 
 
+async def test_a_question_to_a_kept_database_is_answered_after_a_restart_too(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with running(tmp_path, "--database", str(tmp_path / "sandbox.db")) as sandbox:
+            await sandbox.act("install", account="acme")
+            asked = await sandbox.thread("acme", "mona")
+            await sandbox.act("comment", **asked, body="@tallyhook-sandbox help")
+            await sandbox.shows("this list")
+            sandbox.program.signal(signal.SIGTERM)
+            assert (await sandbox.program.end()).code == 0
+
+
 async def test_credits_are_given_and_used_and_figures_shown_at_the_console(tmp_path: Path) -> None:
     async with running(tmp_path) as sandbox:
         acme = await sandbox.account("acme")

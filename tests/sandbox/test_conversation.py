@@ -6,6 +6,7 @@ from sandbox.github.errors import ActionError
 from sandbox.github.model import Installation, Repository, Thread
 from sandbox.github.server import GitHubStandIn
 from sandbox.github.shapes_conversation import issue_comment
+from sandbox.github.world import World
 from tests.contract import GitHubContract
 from tests.sandbox.conftest import Client, Target, connect
 
@@ -257,3 +258,13 @@ def test_a_repository_is_found_whatever_its_case(github: GitHubStandIn, issue: T
     assert github.state.hosting.repository(found.id) is found
     assert github.state.hosting.thread("acme/project#1") is issue
     assert (issue.name, issue.number) == ("acme/project#1", 1)
+
+
+def test_another_stand_in_may_begin_at_other_ids_of_what_is_written_but_not_of_accounts() -> None:
+    ids = []
+    for offset in (0, 0, 5_000):
+        world = World(id_offset=offset)
+        thread = world.open_issue(world.add_repository(world.add_user("alice"), "own"), "alice", "It stops")
+        ids.append((world.state.account("alice").id, thread.repository.id, world.comment(thread, "alice", "Hello").id))
+    account, repository, comment = ids[0]
+    assert ids == [ids[0], ids[0], (account, repository + 5_000, comment + 5_000)]
