@@ -186,7 +186,7 @@ async def team(world: World, settle: Settle) -> Account:
     account = new_account(world, "team")
     people = {role: world.add_user(f"{account.login}-{role}") for role in TEAM_ROLES}
     world.add_user(f"{account.login}-stranger")
-    for name, private in (("open", False), ("closed", True)):
+    for name, private in (("website", False), ("engine", True)):
         repository = world.add_repository(account, name, private=private)
         for role, person in people.items():
             world.set_permission(repository, person, role)

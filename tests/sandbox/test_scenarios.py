@@ -33,7 +33,7 @@ async def test_a_scenario_can_be_played_again_for_another_account(
 
 async def test_a_team_has_people_of_each_role_in_a_public_and_a_private_repository(github: GitHubStandIn) -> None:
     account = await SCENARIOS["team"].run(github, github.settle)
-    assert [(known.name, known.private) for known in account.repositories] == [("open", False), ("closed", True)]
+    assert [(known.name, known.private) for known in account.repositories] == [("website", False), ("engine", True)]
     stranger = github.state.account(f"{account.login}-stranger")
     for repository in account.repositories:
         assert sorted(repository.roles.values()) == sorted(TEAM_ROLES)
