@@ -3,7 +3,7 @@
 
 import { morph } from "./morph.js";
 
-const NOTICE_MILLISECONDS = 8000;
+const NOTICE_MILLISECONDS = 4000; // on a narrow screen it covers the thread, so it goes soon
 const UNDO_MILLISECONDS = 15000;
 const NEAR_END_PIXELS = 60;
 const AWAITED_MILLISECONDS = 15000; // so long somebody who has commented is shown the answer wherever it comes
