@@ -60,7 +60,8 @@ _ALL: Final = (
     Fault(
         name="hold",
         label="All webhooks are held back",
-        explanation="Released in any order, no credit comes twice and no plan is lost; a first month may be whole.",
+        explanation="Release the last one first: no credit comes twice and no plan is lost, but a purchase whose own "
+        "webhook comes late may get a whole first month instead of a prorated one.",
         rules=lambda: (WebhookFault(effect="hold", times=None),),
     ),
     Fault(

@@ -184,7 +184,7 @@ async def test_something_is_let_go_wrong_and_right_again(page: Page, github: Git
     panel = page.get_by_role("region", name="Let something go wrong")
     held = panel.get_by_role("switch", name="All webhooks are held back")
     await expect(held).not_to_be_checked()
-    await expect(held).to_have_accessible_description(re.compile("release the last one first"))
+    await expect(held).to_have_accessible_description(re.compile("no credit comes twice and no plan is lost"))
     await held.click()
     await expect(held).to_be_checked()
     await expect(page.locator("#going-wrong")).to_contain_text("All webhooks are held back")
