@@ -62,7 +62,6 @@ ROLES: Final[Mapping[str, Role]] = {
 """People who own nothing, and what each may do in every repository at first."""
 
 OWNERS: Final = ("amelia", "olga", "echo")
-PEOPLE: Final = (*ROLES, *OWNERS)
 BOTS: Final = ("dependabot", "tallyhook-sandbox-too")
 
 THREADS: Final = 3
@@ -70,7 +69,10 @@ THREADS: Final = 3
 
 LONG_THREAD: Final[Where] = "bark#1"
 LONG_COMMENTS: Final = 250
-"""So many comments has the long thread at first; GitHub shows a hundred a page."""
+"""So many comments has the long thread at first."""
+
+PAGE: Final = 100
+"""So many comments GitHub lists at once."""
 
 
 def home_of(repository: str) -> Home:

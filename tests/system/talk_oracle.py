@@ -31,7 +31,7 @@ ROUGHLY: Final = timedelta(seconds=1)
 CONFUSED_AN_HOUR: Final = 3
 HOUR: Final = timedelta(hours=1)
 
-UNSEEN: Final = frozenset({"dropped", "killed", "mixed"})
+UNSEEN: Final = frozenset({"dropped", "killed", "lands_late", "mixed"})
 """The troubles in which a wish may come to nothing before GitHub sees it. It counts with the product all the same."""
 
 PACE: Final = ((2, timedelta(seconds=2)), (80, timedelta(seconds=60)), (500, HOUR))

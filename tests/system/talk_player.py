@@ -17,7 +17,7 @@ from tests.system.talk_record import Record
 from tests.system.talk_script import Change, Chatter, Phase, Say, Step, Trouble, Wait
 from tests.system.talk_side import TalkSide
 from tests.system.talk_stage import Stage, home_of_thread
-from tests.system.talk_troubles import Troublemaker
+from tests.system.talk_troubles import LANDING_SECONDS, Troublemaker
 
 PATIENCE_SECONDS: Final = 30.0
 """Real time in which the product must come to rest; it takes milliseconds."""
@@ -55,6 +55,7 @@ class Player:
         self._chance = random.Random(seed)
         self._troublemaker = Troublemaker(self.github, power, self._chance)
         self._trouble: Trouble = "none"
+        self._has_uninstalled = False
 
     async def begin(self) -> None:
         """Start the product, and have everybody install and buy."""
@@ -89,6 +90,8 @@ class Player:
             await self._take(Change(kind="rename_repository", of="bark", to="bark-moved"))
             await self._take(Change(kind="rename_repository", of="almond", to="almond-moved"))
         self._troublemaker.end()
+        await self.rest()
+        await self.pass_to(self.clock.now() + timedelta(seconds=LANDING_SECONDS))
         for _ in range(MOST_STOPS):
             await self.rest()
             await self._revive()
@@ -101,7 +104,7 @@ class Player:
                 break
         else:
             raise AssertionError(self.told("the product never came to its end"))
-        self._trouble = "none"
+        self._trouble, self._has_uninstalled = "none", False
         self.record.close()
 
     async def rest(self) -> None:
@@ -192,6 +195,7 @@ class Player:
                 record.disturb(lambda said: said.where == of, may_miss=True)
             case "suspend" | "unsuspend" | "uninstall" | "install":
                 getattr(github, change.kind)(stage.account(of))
+                self._has_uninstalled = self._has_uninstalled or change.kind == "uninstall"
                 record.disturb(lambda said: home_of_thread(said.where).login == of, may_miss=True)
             case "rename_repository":
                 github.rename_repository(stage.repositories[of], to)
@@ -271,7 +275,8 @@ class Player:
             if await condition():
                 return True
             await asyncio.sleep(LOOK_SECONDS)
-            if self._trouble in PATIENT_TROUBLES and look % looks_before_time_passes == 0:
+            may_wait = self._has_uninstalled or self._trouble in PATIENT_TROUBLES
+            if may_wait and look % looks_before_time_passes == 0:
                 self.clock.advance(seconds=1)
         return False
 

@@ -227,11 +227,16 @@ class Record:
             self._note_write(exchange, thread, found)
 
     def _note_attempt(self, exchange: Exchange) -> None:
-        """Note a wish to write. A redirect fulfils none; and HTTP itself repeats a DELETE that nobody answered."""
+        """Note a wish to write, unless GitHub says when it was fulfilled, not when it was made.
+
+        A redirect fulfils none, and HTTP itself repeats a DELETE that nobody answered.
+        """
         now = self.stage.clock.now()
-        self.tell(f"   we: {exchange.method} {exchange.path} {exchange.body[:60].decode()} {exchange.status}")
+        told = f"{exchange.method} {exchange.path} {exchange.body[:60].decode()}"
+        self.tell(f"   we: {told} {exchange.status} {exchange.fault or ''}")
         repeat = (now, exchange.path) if exchange.method == "DELETE" else None
-        if not 300 <= exchange.status < 400 and (repeat is None or repeat != self._unanswered):
+        is_late = exchange.fault == "lands_late"
+        if not (is_late or 300 <= exchange.status < 400) and (repeat is None or repeat != self._unanswered):
             token = exchange.headers["authorization"].partition(" ")[2]
             self.attempts[self._tokens[token]].append(now)
         self._unanswered = repeat if exchange.fault == "lost_answer" else None

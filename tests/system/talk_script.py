@@ -13,8 +13,10 @@ from tests.system.talk_cast import (
     BOTS,
     BUSY,
     HOMES,
+    LONG_COMMENTS,
     LONG_THREAD,
     OWNERS,
+    PAGE,
     ROLES,
     THREADS,
     Home,
@@ -33,6 +35,7 @@ Trouble = Literal[
     "server_error",
     "slow",
     "lost_answer",
+    "lands_late",
     "dropped",
     "garbled",
     "limit_forbidden",
@@ -53,7 +56,7 @@ Trouble = Literal[
 ]
 """What goes wrong, one kind at a time; `mixed` has all that happens by chance."""
 
-MOST_WORDS_OF_A_PHASE: Final = 12
+SCENES_OF_A_PHASE: Final = 8
 
 WAITS_SECONDS: Final = (0.0, 0.0, 0.4, 1.0, 5.0, 40.0, 70.0, 900.0)
 
@@ -182,37 +185,51 @@ class _Author:
         """Draw one phase after another."""
         for number, trouble in enumerate(troubles):
             calm = CALM_CHANGES[number] if number < len(CALM_CHANGES) else ()
-            yield Phase(trouble=trouble, before=calm, steps=list(self._steps()))
+            opening = () if number else self._opening()
+            yield Phase(trouble=trouble, before=calm, steps=[*opening, *self._steps()])
+
+    def _opening(self) -> Iterator[Step]:
+        """An answer in the long thread is so soon out of sight that the next one stands on another page."""
+        yield self._asks(LONG_THREAD, "adam")
+        yield self._chatter(LONG_THREAD, PAGE - LONG_COMMENTS % PAGE)
+        yield Wait(seconds=70)
+        yield self._asks(LONG_THREAD, "adam")
 
     def _steps(self) -> Iterator[Step]:
         """A phase's steps: most in a few threads, so that there is something to edit and to move."""
         here = self._chance.sample(self._threads, 4)
         # A crowd in one private repository, and one thread that is spoken in by somebody who is answered.
         here += [self._chance.choice(("bark#2", "almond#1", "fir#1", "ember#1")), LONG_THREAD]
-        for _ in range(MOST_WORDS_OF_A_PHASE):
+        for _ in range(SCENES_OF_A_PHASE):
             yield from self._scene(self._chance.choice(here))
             yield Wait(seconds=self._chance.choice(WAITS_SECONDS))
 
     def _scene(self, where: Where) -> Iterator[Step]:
         chance = self._chance
-        match chance.randrange(16):
+        match chance.randrange(18):
             case 0 | 1 | 2 | 3 | 4 | 5 | 6:
                 yield self._asks(where, self._who_is_answered(where))
-            case 7 | 8:
+            case 7:
                 yield self._asks(where, self._who_is_not(where))
+            case 8:
+                yield from self._crowd()
             case 9:
                 yield self._asks(where, chance.choice((*BOTS, OURSELVES)))
             case 10:
                 yield self._near_command(where)
                 yield self._near_command(where)
             case 11:
-                yield Chatter(where=where, texts=tuple(self._next_near() for _ in range(chance.choice((2, 9, 12)))))
+                yield self._chatter(where, chance.choice((2, 9, 12)))
                 yield self._asks(where, self._who_is_answered(where))
             case 12:
                 yield from self._quick_ones(where)
             case 13:
                 yield from self._pretence(where)
             case 14:
+                yield from self._impostor(where)
+            case 15:
+                yield from self._interruption(where)
+            case 16:
                 yield Change(kind="again")
                 yield Change(kind="edit", of=where, to=self._next_command()[0])
             case _:
@@ -222,8 +239,18 @@ class _Author:
         text, asks = self._next_command()
         return Say(where=where, who=who, text=text, asks=asks, rest=rest)
 
+    def _chatter(self, where: Where, count: int) -> Chatter:
+        return Chatter(where=where, texts=tuple(self._next_near() for _ in range(count)))
+
     def _near_command(self, where: Where) -> Say:
         return Say(where=where, who=self._who_is_answered(where), text=self._next_near())
+
+    def _crowd(self) -> Iterator[Step]:
+        """More ask in a private repository than are shown within an hour that they may not."""
+        private = self._chance.choice(("bark", "almond"))
+        for number in range(1, THREADS + 1):
+            for who in ("tess", "rio"):
+                yield self._asks(f"{private}#{number}", who)
 
     def _quick_ones(self, where: Where) -> Iterator[Step]:
         """Several ask in one thread before anybody is answered, and in another one at the same time."""
@@ -240,6 +267,24 @@ class _Author:
         yield Say(where=where, who=who, text=self._chance.choice((pasted, "/credits")), via_app=True)
         yield Say(where=where, who=OURSELVES, text="Your fix is ready. What is left?\n\n/credits")
         yield self._asks(where, who)
+
+    def _impostor(self, where: Where) -> Iterator[Step]:
+        """Somebody who may not asks, and by the time that GitHub is asked the login is that of somebody who may."""
+        yield self._asks(where, "oskar", rest=False)
+        yield Change(kind="swap_logins", of="oskar", to="wanda")
+        yield Wait(seconds=1)
+        yield Change(kind="swap_logins", of="oskar", to="wanda")
+
+    def _interruption(self, where: Where) -> Iterator[Step]:
+        """More is asked than can be written at once, and then the App may not write any more for a while."""
+        name, home = repository_of(where), home_of(repository_of(where))
+        for number in range(1, THREADS + 1):
+            yield self._asks(f"{name}#{number}", self._who_is_answered(where), rest=False)
+        yield Wait(seconds=0)
+        ends_for_good = self._chance.choice((False, True))
+        yield Change(kind="uninstall" if ends_for_good else "suspend", of=home.login)
+        yield Wait(seconds=self._chance.choice((1.0, 70.0)))
+        yield Change(kind="install" if ends_for_good else "unsuspend", of=home.login)
 
     def _disturbance(self, where: Where) -> Iterator[Step]:
         """Something changes while a question is under way."""

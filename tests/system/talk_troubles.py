@@ -16,6 +16,10 @@ OFTEN: Final = 0.3
 SELDOM: Final = 0.08
 
 LONGEST_DELAY_SECONDS: Final = 900.0
+"""Of a webhook, by the clock."""
+
+LANDING_SECONDS: Final = 15.0
+"""After which GitHub does what was asked though it has hung up, by the clock."""
 
 MOMENTS: Final[tuple[Moment, ...]] = ("statement", "commit", "committed", "read-back")
 
@@ -26,6 +30,7 @@ FAILING: Final[dict[Trouble, tuple[tuple[float, RestFault], ...]]] = {
     ),
     "slow": ((OFTEN, RestFault(kind="slow", seconds=0.02)),),
     "lost_answer": ((OFTEN, RestFault(kind="lost_answer")),),
+    "lands_late": ((OFTEN, RestFault(kind="lands_late", seconds=LANDING_SECONDS)),),
     "dropped": ((OFTEN, RestFault(kind="dropped")),),
     "garbled": ((OFTEN, RestFault(kind="garbled")),),
     "limit_forbidden": ((SELDOM, RestFault(kind="secondary_limit", status=403, retry_after_seconds=30)),),
@@ -35,6 +40,7 @@ FAILING: Final[dict[Trouble, tuple[tuple[float, RestFault], ...]]] = {
         (SELDOM, RestFault(kind="status", status=503)),
         (SELDOM, RestFault(kind="lost_answer")),
         (SELDOM, RestFault(kind="dropped")),
+        (SELDOM, RestFault(kind="lands_late", seconds=LANDING_SECONDS)),
         (SELDOM / 2, RestFault(kind="garbled")),
         (SELDOM / 4, RestFault(kind="secondary_limit", status=429, retry_after_seconds=20)),
     ),

@@ -35,6 +35,7 @@ START: Final = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 TROUBLES: Final[tuple[Trouble, ...]] = (
     "none",
     "lost_answer",
+    "lands_late",
     "server_error",
     "dropped",
     "garbled",
