@@ -58,6 +58,17 @@ def default_plans() -> list[Plan]:
     ]
 
 
+FIRST_ID = 1001
+_FIRST_IDS = {
+    "account": 1_000_001,
+    "bot": 200_000_001,
+    "comment": 2_900_000_001,
+    "issue": 2_700_000_001,
+    "reaction": 250_000_001,
+    "installation": 70_000_001,
+    "hook": 500_000_001,
+    "delivery": 18_000_000_000_001,
+}
 _OFFSET_KINDS = frozenset({"comment", "issue", "reaction", "repository"})
 """The ids by which a product knows what it has answered; accounts and installations are the same ones again."""
 LONGEST_LOGIN = 39
@@ -106,8 +117,7 @@ class GitHubState:
         self.purchases: dict[int, Purchase] = {}
         self.deliveries: dict[HookName, list[HookDelivery]] = {"app": [], "marketplace": []}
         self.tokens = TokenVault(seed=seed)
-        self._id_offset = id_offset
-        self._last_ids: dict[str, int] = {}
+        self._last_ids = {kind: _FIRST_IDS.get(kind, FIRST_ID) - 1 + id_offset for kind in _OFFSET_KINDS}
         self._logins: dict[str, Account] = {}
         self._listeners: list[Callable[[], None]] = []
         owner = self.add_account("tallyhook-vendor", type="Organization", email="billing@vendor.example")
@@ -144,18 +154,7 @@ class GitHubState:
 
     def next_id(self, kind: str) -> int:
         """Return an id of this kind that was never used. Some don't fit 32 bits, as at GitHub."""
-        first = {
-            "account": 1_000_001,
-            "bot": 200_000_001,
-            "comment": 2_900_000_001,
-            "issue": 2_700_000_001,
-            "reaction": 250_000_001,
-            "installation": 70_000_001,
-            "hook": 500_000_001,
-            "delivery": 18_000_000_000_001,
-        }.get(kind, 1001)
-        first += self._id_offset if kind in _OFFSET_KINDS else 0
-        self._last_ids[kind] = self._last_ids.get(kind, first - 1) + 1
+        self._last_ids[kind] = self._last_ids.get(kind, _FIRST_IDS.get(kind, FIRST_ID) - 1) + 1
         return self._last_ids[kind]
 
     def next_guid(self) -> str:
