@@ -254,7 +254,7 @@ async def test_good_news_go_away_by_themselves(browser_page: Page, console: Cons
     status = browser_page.locator("#notice")
     await browser_page.locator("#clock-hour").click()
     await expect(status).to_have_text("It is now 10 Jan 2026, 13:00 UTC.")
-    await browser_page.clock.run_for(7_000)
+    await browser_page.clock.run_for(3_000)
     await expect(status).to_be_visible()
     await browser_page.clock.run_for(2_000)
     await expect(status).to_be_hidden()
