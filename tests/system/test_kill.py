@@ -22,6 +22,9 @@ from tests.system.processes import Plant, Process
 ACCOUNTS: Final = 160
 CONNECTIONS: Final = 16
 DEATHS: Final = 4
+FIRST_DEATH: Final = 20
+"""When so many of the webhooks are accepted."""
+
 LONGEST_DELAY_SECONDS: Final = 0.05
 LOOK_SECONDS: Final = 0.02
 
@@ -84,11 +87,14 @@ async def test_what_was_answered_is_applied_once_however_often_the_processes_are
     burst = Burst.at(github, accounts=ACCOUNTS)
     async with planted(durable_url, github, tmp_path) as (plant, ours), asyncio.TaskGroup() as group:
         group.create_task(burst.bring(plant, burst.webhooks, connections=CONNECTIONS))
-        for accepted in sorted(chance.sample(range(10, len(burst.webhooks) - 10), DEATHS)):
+        # All of them first, while most is still to come: a worker that dies alone leaves the server to accept the rest
+        # while another one starts, and then whatever dies later dies idle.
+        later = sorted(chance.sample(range(FIRST_DEATH + 10, len(burst.webhooks) - 10), DEATHS - 1))
+        for accepted in (FIRST_DEATH, *later):
             await until_accepted(burst, accepted)
             # Nothing is waited for here: this is where in the middle of things the processes die.
             await asyncio.sleep(chance.uniform(0, LONGEST_DELAY_SECONDS))
-            await plant.kill(*_victims(plant, chance))
+            await plant.kill(*(plant.processes if accepted == FIRST_DEATH else _victims(plant, chance)))
             assert burst.accepted.keys() <= (await ours.deliveries()).keys()
             await plant.start()
         await until_accepted(burst, len(burst.webhooks))
