@@ -13,6 +13,8 @@ PYTHON ?= python3
 WORKERS ?= 2
 # Further arguments for pytest, such as a path or -k.
 PYTEST_ARGS ?=
+# Further arguments for the benchmarks, such as --quick.
+BENCH_ARGS ?=
 
 VENV_PYTHON := .venv/bin/python
 # Where HOME can't be written to, uv works without a cache.
@@ -54,6 +56,11 @@ run: .venv ## Try it: the sandbox, with its stand-in for GitHub; PORT=8000 sets 
 .PHONY: test
 test: .venv ## Run the tests; WORKERS=0 for one process, PYTEST_ARGS=... for a part
 	@$(VENV_PYTHON) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: .venv ## Measure speed beside its ceilings; BENCH_ARGS=--quick for a short look
+	@$(VENV_PYTHON) -m benchmarks.ledger $(BENCH_ARGS)
+	@$(VENV_PYTHON) -m benchmarks.intake $(BENCH_ARGS)
 
 .PHONY: check
 check: format lint imports types unused covered ## Everything that holds before a change lands, in this order, `make test` in it

@@ -13,7 +13,7 @@ from hypothesis import settings
 from playwright.async_api import Page, async_playwright
 from xdist.workermanage import WorkerController
 
-from tests.postgres import Postgres, SharedPostgres, new_directory
+from tests.postgres import Postgres, SharedPostgres, durable_server, new_directory
 
 pytest_plugins = ["tests.database"]
 
@@ -81,13 +81,8 @@ def postgres_url(postgres_server: Postgres) -> Iterator[str]:
 @pytest.fixture
 def durable_postgres() -> Iterator[Postgres]:
     """A server of the test's own that flushes to the disk: for tests that `kill` and `relaunch` it."""
-    directory = new_directory()
-    try:
-        server = Postgres.start(directory, durable=True, owner_pid=os.getpid())
+    with durable_server() as server:
         yield server
-        server.stop()
-    finally:
-        shutil.rmtree(directory)
 
 
 @pytest.fixture

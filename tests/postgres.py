@@ -275,3 +275,15 @@ class SharedPostgres:
         if (self.directory / "port").exists():
             self.server().stop()
         shutil.rmtree(self.directory)
+
+
+@contextmanager
+def durable_server() -> Iterator[Postgres]:
+    """A server of the caller's own that flushes to the disk: for benchmarks, and tests that kill and relaunch it."""
+    directory = new_directory()
+    try:
+        server = Postgres.start(directory, durable=True, owner_pid=os.getpid())
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(directory)
