@@ -1,5 +1,6 @@
 """What the sandbox's server is given: settings that lead to the stand-in only, and what is for sale there."""
 
+import base64
 import secrets
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,7 @@ def sandbox_settings(github: World, path: Path, *, host: str, port: int, log_lev
             "GITHUB_WEB_URL": github.web_url,
             "GITHUB_MARKETPLACE": "on",
             "SESSION_SECRET": secrets.token_hex(SECRET_BYTES),
+            "LEDGER_SIGNING_KEY": base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
             "LOG_LEVEL": log_level,
         },
     )

@@ -171,16 +171,17 @@ def github_place(options: SetupOptions, standing: Mapping[str, str]) -> GitHubPl
 
 def own_secrets(standing: Mapping[str, str]) -> dict[str, str]:
     """Return the secrets that nobody else makes, fresh ones for those that don't stand in the file in a right form."""
-    return {
-        name: secrets.token_hex(SECRET_BYTES)
-        for name in ("SESSION_SECRET", "GITHUB_MARKETPLACE_WEBHOOK_SECRET")
-        if not is_right(name, standing.get(name, ""))
+    made = {
+        "SESSION_SECRET": secrets.token_hex(SECRET_BYTES),
+        "GITHUB_MARKETPLACE_WEBHOOK_SECRET": secrets.token_hex(SECRET_BYTES),
+        "LEDGER_SIGNING_KEY": base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
     }
+    return {name: secret for name, secret in made.items() if not is_right(name, standing.get(name, ""))}
 
 
 def is_right(name: str, value: str) -> bool:
     """Tell whether a secret has the right form; of one that lists several, each must have it."""
-    parts = value.split(",") if name.endswith("WEBHOOK_SECRET") else [value]
+    parts = value.split(",") if name.endswith(("WEBHOOK_SECRET", "SIGNING_KEY")) else [value]
     return all(not fault_of(SECRETS[name], part.strip()) for part in parts)
 
 

@@ -22,6 +22,14 @@ ENVIRONMENT_FILE: Final = Path(".env")
 """Read beside the environment, which goes before it."""
 
 
+_WARNINGS: Final[Mapping[str, str]] = {
+    "SMTP_URL": "is absent: no mail is sent",
+    "LEDGER_SIGNING_KEY": "is absent: no checkpoints are made, and a ledger whose end was cut off may still verify; "
+    + SECRETS["LEDGER_SIGNING_KEY"].way,
+}
+"""What goes without an optional setting that is worth having."""
+
+
 class Verdict(StrEnum):
     """How a setting fares."""
 
@@ -151,8 +159,8 @@ def _faults(kind: type[CommandSettings], error: ValidationError) -> Iterator[Fin
 
 
 def _sound(name: str, given: Mapping[str, str]) -> Finding:
-    if name == "SMTP_URL" and name not in given:
-        return Finding(name=name, verdict=Verdict.WARNING, text="is absent: no mail is sent")
+    if name in _WARNINGS and name not in given:
+        return Finding(name=name, verdict=Verdict.WARNING, text=_WARNINGS[name])
     if name not in given:
         has_default = ServerSettings.model_fields[name.lower()].default is not None
         text = "is absent; its default holds" if has_default else "is absent, and needn't be there"

@@ -5,6 +5,7 @@ Two layers, because most commands need no more than the database and the plans: 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from bot.settings.addresses import (
 )
 from bot.settings.private_key import read_private_key
 from bot.settings.secrets_table import SECRETS, SecretFormat, fault_of, is_placeholder
+from bot.settings.signing_key import read_signing_key
 
 GITHUB_API_URL: Final = "https://api.github.com"
 NO_WORDS: Final = "none"
@@ -77,6 +79,16 @@ def _each_checked(secret: SecretFormat, values: tuple[SecretStr, ...]) -> tuple[
         if fault := fault_of(secret, value.get_secret_value()):
             raise ValueError(fault if len(values) == 1 else f"number {number} {fault}")
     return values
+
+
+def _each_inside(change: Callable[[str], str], values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    changed: list[SecretStr] = []
+    for number, value in enumerate(values, start=1):
+        try:
+            changed.append(SecretStr(change(value.get_secret_value())))
+        except ValueError as fault:
+            raise ValueError(str(fault) if len(values) == 1 else f"number {number} {fault}") from None
+    return tuple(changed)
 
 
 def _split_by_commas(value: object) -> object:
@@ -149,6 +161,13 @@ class CommandSettings(BaseSettings):
             way="leave it out for plans.toml in the working directory",
         ),
     ] = Path("plans.toml")
+    ledger_signing_key: Annotated[
+        tuple[SecretStr, ...],
+        NoDecode,
+        BeforeValidator(_split_by_commas),
+        AfterValidator(partial(_each_inside, read_signing_key)),
+        _secret("LEDGER_SIGNING_KEY", "What the ledger's checkpoints and statements are signed with; the first signs."),
+    ] = ()
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         BeforeValidator(_lower),

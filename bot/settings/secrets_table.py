@@ -28,7 +28,7 @@ class SecretFormat:
         name: the setting.
         format: what it may consist of, for people.
         least_length: how long it must be at least, in `unit`.
-        unit: "characters", or "bits" of a key.
+        unit: "characters", or "bits" or "bytes" of a key.
         way: how to get a right value.
         pattern: what each of its values must match whole; None where a key is read instead.
     """
@@ -79,6 +79,14 @@ SECRETS: Final[Mapping[str, SecretFormat]] = {
             least_length=64,
             way="make one by `openssl rand -hex 32`, which prints 64 characters",
             pattern=_WITHOUT_SPACES,
+        ),
+        SecretFormat(
+            name="LEDGER_SIGNING_KEY",
+            format="base64 of 32 random bytes, or an Ed25519 private key as PEM text; several are separated by commas",
+            least_length=32,
+            unit="bytes",
+            way="make one by `openssl rand -base64 32`, and keep a copy where the database isn't",
+            pattern=None,
         ),
     )
 }

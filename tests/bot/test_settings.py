@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -50,6 +50,7 @@ GOOD = {
     "GITHUB_MARKETPLACE_WEBHOOK_SECRET": "listing-hook-secret-0123456789",
     "SESSION_SECRET": "f00dfeed" * 8,
 }
+SIGNING_KEY = base64.b64encode(bytes(range(32))).decode()
 PLACEHOLDERS = (
     "",
     " ",
@@ -226,6 +227,7 @@ def test_no_secret_is_shown_by_the_object() -> None:
         "MAIL_FROM": "Billing <billing@example.com>",
         "ALERT_WEBHOOK_URL": "https://chat.example.com/hooks/chat-token",
         "GITHUB_FORWARD_URL": "http://app:3000/hook/forward-token",
+        "LEDGER_SIGNING_KEY": SIGNING_KEY,
     }
     settings = settings_of(ServerSettings, secrets)
 
@@ -254,6 +256,67 @@ def test_a_private_key_comes_in_three_shapes(shape: str, tmp_path: Path) -> None
     settings = settings_of(ServerSettings, GOOD | {"GITHUB_PRIVATE_KEY": text})
 
     assert settings.github_private_key.get_secret_value() == PEM
+
+
+def ed25519_pem(key: ed25519.Ed25519PrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.mark.parametrize("shape", ["base64", "wrapped", "text", "escaped", "windows"])
+def test_a_signing_key_comes_in_two_shapes(shape: str) -> None:
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    pem = ed25519_pem(key)
+    text = {
+        "base64": SIGNING_KEY,
+        "wrapped": f"{SIGNING_KEY[:20]}\n {SIGNING_KEY[20:]}",
+        "text": pem,
+        "escaped": pem.replace("\n", "\\n"),
+        "windows": pem.replace("\n", "\r\n"),
+    }[shape]
+
+    settings = settings_of(CommandSettings, {"LEDGER_SIGNING_KEY": text})
+
+    assert [each.get_secret_value() for each in settings.ledger_signing_key] == [SIGNING_KEY]
+
+
+def test_of_several_signing_keys_each_is_taken_in_order() -> None:
+    other = base64.b64encode(bytes(32)).decode()
+
+    settings = settings_of(CommandSettings, {"LEDGER_SIGNING_KEY": f"{other} , {SIGNING_KEY}"})
+
+    assert [each.get_secret_value() for each in settings.ledger_signing_key] == [other, SIGNING_KEY]
+    assert settings_of(CommandSettings, {}).ledger_signing_key == ()
+
+
+LOCKED_KEY = ed25519.Ed25519PrivateKey.generate().private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"words")
+)
+PUBLIC_KEY = (
+    ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("no key at all", "neither base64 nor PEM text"),
+        (base64.b64encode(bytes(31)).decode(), "has 31 bytes and needs 32"),
+        (f"{SIGNING_KEY},", "number 2 has 0 bytes"),
+        (f"{SIGNING_KEY},{SIGNING_KEY}x", "number 2 is neither base64"),
+        (PEM, "is a key of another kind than Ed25519"),
+        (LOCKED_KEY.decode(), "is protected by a passphrase"),
+        (PUBLIC_KEY.decode(), "is a public key"),
+        ("-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n", "can't be read as a key"),
+    ],
+)
+def test_what_is_no_signing_key_is_refused_without_repeating_it(text: str, reason: str) -> None:
+    line = str(refusal_of({"LEDGER_SIGNING_KEY": text}))
+
+    assert line.startswith("LEDGER_SIGNING_KEY ")
+    assert reason in line
+    assert "openssl rand -base64 32" in line
+    assert "\n" not in line
+    assert text[30:60] not in line or not text[30:60]
 
 
 @pytest.mark.parametrize("name", ["GITHUB_FORWARD_URL", "ALERT_WEBHOOK_URL"])
@@ -334,6 +397,8 @@ def test_examining_tells_of_every_setting() -> None:
     assert list(by_name) == list(descriptions())
     assert by_name["PORT"].verdict is Verdict.ERROR
     assert by_name["SMTP_URL"].verdict is Verdict.WARNING
+    assert by_name["LEDGER_SIGNING_KEY"].verdict is Verdict.WARNING
+    assert "openssl rand -base64 32" in by_name["LEDGER_SIGNING_KEY"].text
     assert by_name["HOST"].verdict is Verdict.DEFAULT
     assert by_name["GITHUB_WEBHOOK_SECRET"].verdict is Verdict.OK
     assert by_name["GITHUB_WEBHOOK_SECRET"].text == "is well formed (20 and 30 characters)"

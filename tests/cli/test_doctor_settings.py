@@ -35,7 +35,8 @@ def test_sound_settings_pass_without_touching_anything(tmp_path: Path) -> None:
     assert (ended.code, ended.stderr) == (0, "")
     assert list(checks) == [f"settings.{name}" for name in descriptions()]
     assert {name: check["verdict"] for name, check in checks.items() if check["verdict"] != "ok"} == {
-        "settings.SMTP_URL": "warning"
+        "settings.LEDGER_SIGNING_KEY": "warning",
+        "settings.SMTP_URL": "warning",
     }
     assert list(tmp_path.iterdir()) == []
 
