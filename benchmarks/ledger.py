@@ -127,7 +127,7 @@ def _as_row(result: Result) -> dict[str, str]:
             return {
                 "engine": result.engine,
                 "entries": f"{result.entries:,}",
-                **{name: f"{result.figures[name]:,.3g} = {result.ratios[name]}" for name in result.figures},
+                **{name: f"{result.figures[name]:,.2f} = {result.ratios[name]}" for name in result.figures},
             }
         case _:
             assert_never(result)

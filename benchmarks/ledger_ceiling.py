@@ -12,7 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 from typing_extensions import override
@@ -60,14 +60,13 @@ class _Account:
     head: bytes
 
 
-@dataclass(slots=True)
-class _Rows:
-    """What a batch writes, table by table."""
+class _Rows(NamedTuple):
+    """What a batch writes, table by table, in the order of the statements."""
 
+    accounts: list[Row]
+    grants: list[Row]
     entries: list[Row]
     moves: list[Row]
-    grants: list[Row]
-    accounts: list[Row]
 
 
 class Ceiling(ABC):
@@ -76,9 +75,7 @@ class Ceiling(ABC):
     def __init__(self) -> None:
         self._waiting: deque[tuple[int, str, asyncio.Future[None]]] = deque()
         self._accounts: dict[int, _Account] = {}
-        self._entry_sql = self._move_sql = ""
-        self._entry_rest: Row = ()
-        self._move_rest: Row = ()
+        self._statements: tuple[str, ...] = ()
         self._random = random.Random(7)
 
     async def spend(self, customer: int, key: str) -> None:
@@ -95,9 +92,10 @@ class Ceiling(ABC):
     def _learn(self, entry: dict[str, Any], move: dict[str, Any], accounts: list[Row]) -> None:
         """Take over the accounts, and how a spend's rows look."""
         self._accounts = {row[0]: _Account(*row[1:]) for row in accounts}
-        del entry["id"]
-        self._entry_sql, self._entry_rest = insertion("credit_transactions", ENTRY_COLUMNS, entry)
-        self._move_sql, self._move_rest = insertion("credit_moves", MOVE_COLUMNS, move)
+        self._entries = Insertion.like("credit_transactions", ENTRY_COLUMNS, entry)
+        self._moves = Insertion.like("credit_moves", MOVE_COLUMNS, move)
+        inserts = (self._entries.statement, self._moves.statement)
+        self._statements = (ACCOUNT_UPDATE, GRANT_UPDATE, *inserts)
 
     def _take(self) -> tuple[list[asyncio.Future[None]], _Rows]:
         """The next batch: who waits for it, and what it writes."""
@@ -113,8 +111,8 @@ class Ceiling(ABC):
             head = noise(32)
             changing = (number, account.version, account.posted, key, head[:16], head, now, now, account.head, head)
             account.head = head
-            rows.entries.append(changing + self._entry_rest)
-            rows.moves.append((number, account.version, 1, *self._move_rest))
+            rows.entries.append(changing + self._entries.rest)
+            rows.moves.append((number, account.version, 1, *self._moves.rest))
         for number, version in before.items():
             account = self._accounts[number]
             rows.grants.append((account.posted, number))
@@ -131,7 +129,6 @@ class SqliteCeiling(Ceiling):
         super().__init__()
         self._connection = sqlite3.connect(sqlite_path(parse_url(url)), isolation_level=None)
         self._is_woken = False
-        self._statements: tuple[str, ...] = ()
 
     async def open(self) -> None:
         """Connect to the database."""
@@ -142,8 +139,7 @@ class SqliteCeiling(Ceiling):
         self._connection.row_factory = None
         self._learn(entry, move, self._connection.execute(ACCOUNTS).fetchall())
         # SQLite's own marks are numbered, too.
-        updates_and_inserts = (ACCOUNT_UPDATE, GRANT_UPDATE, self._entry_sql, self._move_sql)
-        self._statements = tuple(statement.replace("$", "?") for statement in updates_and_inserts)
+        self._statements = tuple(statement.replace("$", "?") for statement in self._statements)
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -158,8 +154,7 @@ class SqliteCeiling(Ceiling):
     def _commit(self) -> None:
         futures, rows = self._take()
         self._connection.execute("BEGIN IMMEDIATE")
-        written = (rows.accounts, rows.grants, rows.entries, rows.moves)
-        for statement, parameters in zip(self._statements, written, strict=True):
+        for statement, parameters in zip(self._statements, rows, strict=True):
             self._connection.executemany(statement, parameters)
         self._connection.execute("COMMIT")
         for future in futures:
@@ -197,10 +192,8 @@ class PostgresCeiling(Ceiling):
         while self._waiting:
             futures, rows = self._take()
             async with self._connection.transaction():
-                await self._connection.executemany(ACCOUNT_UPDATE, rows.accounts)
-                await self._connection.executemany(GRANT_UPDATE, rows.grants)
-                await self._connection.executemany(self._entry_sql, rows.entries)
-                await self._connection.executemany(self._move_sql, rows.moves)
+                for statement, parameters in zip(self._statements, rows, strict=True):
+                    await self._connection.executemany(statement, parameters)
             for future in futures:
                 future.set_result(None)
             # Those who were answered ask again before the next batch is taken.
@@ -208,9 +201,22 @@ class PostgresCeiling(Ceiling):
         self._task = None
 
 
-def insertion(table: str, changing: tuple[str, ...], row: dict[str, Any]) -> tuple[str, Row]:
-    """The statement that inserts such a row, the changing columns first, and what stands in the others."""
-    rest = [name for name in row if name not in changing]
-    columns = (*changing, *rest)
-    marks = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", tuple(row[name] for name in rest)  # noqa: S608 -- names of ours
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """How rows like a given one are inserted: their columns, the changing ones first, and what stands in the others."""
+
+    table: str
+    columns: tuple[str, ...]
+    rest: Row
+
+    @classmethod
+    def like(cls, table: str, changing: tuple[str, ...], row: dict[str, Any]) -> "Insertion":
+        """Insert rows like this one; the database numbers them by itself."""
+        rest = [name for name in row if name not in {*changing, "id"}]
+        return cls(table=table, columns=(*changing, *rest), rest=tuple(row[name] for name in rest))
+
+    @property
+    def statement(self) -> str:
+        """The statement for one row."""
+        marks = ", ".join(f"${number}" for number in range(1, len(self.columns) + 1))
+        return f"INSERT INTO {self.table} ({', '.join(self.columns)}) VALUES ({marks})"  # noqa: S608 -- names of ours

@@ -16,7 +16,7 @@ from typing import Any, Final
 import asyncpg
 
 from benchmarks.callers import Load, ask
-from benchmarks.ledger_ceiling import ENTRY_COLUMNS, LAST_ENTRY, LAST_MOVE, MOVE_COLUMNS, Row, insertion
+from benchmarks.ledger_ceiling import ENTRY_COLUMNS, LAST_ENTRY, LAST_MOVE, MOVE_COLUMNS, Insertion, Row
 from benchmarks.ledger_contenders import Product
 from benchmarks.ledger_places import ACCOUNTS, FIRST_CUSTOMER, Place
 from benchmarks.pairs import Spread
@@ -133,8 +133,8 @@ def _grow_sqlite(connection: sqlite3.Connection, each: int) -> None:
         ("credit_transactions", ENTRY_COLUMNS, entry, made.entries()),
         ("credit_moves", MOVE_COLUMNS, move, made.moves()),
     ):
-        statement, rest = insertion(table, columns, row)
-        connection.executemany(statement.replace("$", "?"), (each_row + rest for each_row in rows))
+        insertion = Insertion.like(table, columns, row)
+        connection.executemany(insertion.statement.replace("$", "?"), (changing + insertion.rest for changing in rows))
     connection.executemany("UPDATE credit_accounts SET version = ?1, head = ?2 WHERE id = ?3", made.heads)
     for _, sql in triggers:
         connection.execute(sql)
@@ -154,9 +154,9 @@ async def _grow_postgres(url: str, each: int) -> None:
         ("credit_transactions", ENTRY_COLUMNS, entry, made.entries()),
         ("credit_moves", MOVE_COLUMNS, move, made.moves()),
     ):
-        names = [*columns, *(name for name in row if name not in columns and name != "id")]
-        _, rest = insertion(table, columns, row)
-        await connection.copy_records_to_table(table, records=(one + rest for one in rows), columns=names)
+        insertion = Insertion.like(table, columns, row)
+        whole = (changing + insertion.rest for changing in rows)
+        await connection.copy_records_to_table(table, records=whole, columns=insertion.columns)
     await connection.executemany("UPDATE credit_accounts SET version = $1, head = $2 WHERE id = $3", made.heads)
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
