@@ -28,7 +28,7 @@ from billing.decide.endings import LEAST_LOSSES
 from billing.errors import LeaseLostError
 from billing.ledger.entries import Entry
 from billing.plans import PlanCatalog
-from billing.ports import Changes, DeliveryEnd, Unit
+from billing.ports import Changes, DeliveryEnd, Unit, Wanted
 from billing.records import Alarm, Recovery, Remembered
 from billing.state import CustomerState
 from billing.values import AccountId, CustomerId, GitHubAccountId
@@ -105,7 +105,7 @@ class _Batch:
         """Lock and load all customers, and draw ids for those that may have to be made."""
         customer_ids = {command.customer_id for command in about_customers}
         github_ids = {command.account.id for command in about_accounts}
-        locked = self._unit.lock(customer_ids, github_ids)
+        locked = self._unit.lock(customer_ids, github_ids, Wanted(now=self._now))
         self._busy = set(locked.busy)
         self._customer_ids = {github_id: state.customer.id for github_id, state in locked.by_github.items()}
         self._before = {state.customer.id: state for state in (*locked.by_id.values(), *locked.by_github.values())}

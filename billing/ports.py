@@ -12,18 +12,20 @@ from typing import Protocol, TypeVar
 
 from billing.commands import Cause, Lease
 from billing.ledger.entries import Entry
-from billing.records import Alarm, Loss, NoteRow, Recovery, Remembered, Reply, SignupSlot
+from billing.records import Alarm, Charge, Loss, LowBalance, NoteRow, Recovery, Remembered, Reply, SignupSlot
 from billing.state import CustomerState
-from billing.values import AccountId, CustomerId, GitHubAccountId
+from billing.values import AccountId, CustomerId, GitHubAccountId, HoldId
 
 # The records are spoken across the port, so they can be had from here as well.
 __all__ = [
     "Alarm",
     "Changes",
+    "Charge",
     "Clock",
     "DeliveryEnd",
     "Locked",
     "Loss",
+    "LowBalance",
     "NoteRow",
     "Recovery",
     "Remembered",
@@ -31,6 +33,7 @@ __all__ = [
     "SignupSlot",
     "Store",
     "Unit",
+    "Wanted",
 ]
 
 T = TypeVar("T")
@@ -54,13 +57,34 @@ class Locked:
 
     Attributes:
         by_id, by_github: the states of those that exist and could be locked, under what they were asked for.
+        entries: those that commands take back, and those that already took one of them back.
         busy: what was asked for but is locked by another transaction: leave it out, it waits for the next batch.
             What is neither here nor there doesn't exist.
     """
 
     by_id: Mapping[CustomerId, CustomerState]
     by_github: Mapping[GitHubAccountId, CustomerState]
+    entries: Sequence[Entry] = ()
     busy: Collection[CustomerId | GitHubAccountId] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the commands of a batch need beside the open grants of their customers.
+
+    Attributes:
+        now: for accounts of which a hold may have timed out by then, those holds come as well, and the next one to.
+        holds: those they name. With each hold come the grants that it lies on.
+        grants: those they name, by customer; also closed ones.
+        entries: those they take back, by customer and sequence number; the grants they moved come with them.
+        used_at: for usage that is booked late, the earliest time it happened at: the grants that expired since come.
+    """
+
+    now: datetime
+    holds: Collection[HoldId] = ()
+    grants: Collection[tuple[CustomerId, int]] = ()
+    entries: Collection[tuple[CustomerId, int]] = ()
+    used_at: Mapping[CustomerId, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +110,9 @@ class Changes:
     signup_slots: list[SignupSlot] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
+    charges: list[Charge] = field(default_factory=list)
+    low_balances: list[LowBalance] = field(default_factory=list)
+    """Told of once this is committed."""
     replies: list[Reply] = field(default_factory=list)
     """To be sent once this is committed. A comment that has its reply already gets no second one."""
     deliveries: list[DeliveryEnd] = field(default_factory=list)
@@ -98,12 +125,18 @@ class Unit(Protocol):
         """Lock the partitions and return those leases that another worker has taken over."""
         ...
 
-    def lock(self, customer_ids: Collection[CustomerId], github_ids: Collection[GitHubAccountId]) -> Locked:
+    def lock(
+        self, customer_ids: Collection[CustomerId], github_ids: Collection[GitHubAccountId], wanted: Wanted
+    ) -> Locked:
         """Lock these customers in id order and load their state, one query a table."""
         ...
 
+    def is_billing_on(self) -> bool:
+        """Whether the kill switch of the database lets us bill."""
+        ...
+
     def new_ids(self, count: int) -> Sequence[int]:
-        """Fresh ids, ascending, for customers and credit accounts."""
+        """Fresh ids, ascending, for customers, credit accounts and holds."""
         ...
 
     def remembered(self, keys: Collection[tuple[AccountId, str]]) -> Mapping[tuple[AccountId, str], Remembered]:

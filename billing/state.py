@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.values import (
+    NEVER,
     AccountId,
     Category,
     CustomerId,
     DeliveryId,
     GitHubAccountId,
+    HoldId,
+    HoldState,
     InstallationId,
     InstallationState,
     Origin,
@@ -125,10 +128,14 @@ class CreditAccount:
     """The head of one journal: what it comes to, and where the next entry attaches.
 
     Attributes:
-        posted: the balance, in credits; equal to the sum of the journal and to what remains of all grants.
+        posted: the balance, in credits; equal to the sum of the journal, and to what remains and is held of all grants.
+        held: how much of it is set aside by open holds; the rest is available.
+        debt: what the customer owes, in credits.
         version: the sequence number of the last entry, 0 before the first.
         grants_made: how many grants were ever made; the next one takes the next number.
         next_expiry: the earliest expiry among the open grants; a balance read before it needs no look at the grants.
+        next_timeout: no open hold times out earlier. It may lie before the first that does, never after it, so that
+            ending a hold needs no look at the others.
         booked_at: when the last entry was booked; time never runs backwards for an account.
         head: the last entry's hash, 32 bytes; zeroes before the first.
     """
@@ -141,13 +148,25 @@ class CreditAccount:
     next_expiry: datetime
     booked_at: datetime
     head: bytes
+    held: int = 0
+    debt: int = 0
+    next_timeout: datetime = NEVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """Credits of one origin with one expiry. `number` counts within the account and stays for ever.
 
-    Only `remaining` ever changes: everything else are the terms, which the journal's entry vouches for.
+    Its terms never change, and the journal's entry vouches for them. What changes is where its credits are, in credits:
+
+    Attributes:
+        remaining: can be spent or held.
+        held: set aside by open holds.
+        spent: used.
+        expired: came to their end unused.
+        revoked: taken back. These five add up to `amount`.
+        owed: how much debt was made because credits of it were spent that should not have been.
+        reversed: how much of it has to be given back altogether, because that much of its payment was.
     """
 
     number: int
@@ -160,19 +179,73 @@ class Grant:
     expires_at: datetime
     provider: str = ""
     period_starts_at: datetime | None = None
+    held: int = 0
+    spent: int = 0
+    expired: int = 0
+    revoked: int = 0
+    owed: int = 0
+    reversed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldShare:
+    """How much of a hold lies on one grant."""
+
+    grant_number: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Credits set aside for work under way, and units that money or nobody will pay. All amounts in credits or units.
+
+    Attributes:
+        shares: the held credits by grant, in the order in which they were taken; captured in that order.
+        paid_units: units that the credits didn't cover and money will, at `price_cents` each.
+        waived_units: units that nobody will pay, because billing was off when the hold was made.
+        captured: how many units were captured in the end, of whatever kind.
+        reference: what it is about, ids only.
+        made_at: when it was made; it can't last longer than `billing.decide.holds.LONGEST` from then on.
+        expires_at: when it times out by itself.
+    """
+
+    id: HoldId
+    account_id: AccountId
+    shares: tuple[HoldShare, ...]
+    made_at: datetime
+    expires_at: datetime
+    reference: str = ""
+    paid_units: int = 0
+    price_cents: int = 0
+    waived_units: int = 0
+    captured: int = 0
+    state: HoldState = HoldState.OPEN
+
+    @property
+    def credits(self) -> int:
+        """How many credits it holds, or held."""
+        return sum(share.amount for share in self.shares)
+
+    @property
+    def units(self) -> int:
+        """All that can be captured of it."""
+        return self.credits + self.paid_units + self.waived_units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerState:
     """Everything that a decision about one customer may look at.
 
-    `grants` are the open ones (something remains), in any order; after a decision also those that it used up, with
-    nothing remaining, so that the store sees what became of them. `subscriptions` has at most one a provider.
+    `grants` are the open ones (something remains), those under its `holds`, and those that the commands at hand need
+    beside them, in any order; after a decision also those that it used up, so that the store sees what became of them.
+    `holds` are those that the commands at hand name and those that may have timed out, not all. `subscriptions` has at
+    most one a provider.
     """
 
     customer: Customer
     account: CreditAccount
     grants: tuple[Grant, ...] = ()
+    holds: tuple[Hold, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     installations: tuple[Installation, ...] = ()
 

@@ -29,8 +29,14 @@ DeliveryId = NewType("DeliveryId", int)
 RepositoryId = NewType("RepositoryId", int)
 """GitHub's immutable id of a repository. Names change with a rename or a transfer."""
 
+HoldId = NewType("HoldId", int)
+"""Ours. A hold, numbered over all accounts."""
+
 CommentId = NewType("CommentId", int)
 """GitHub's id of a comment in an issue or a pull request. A later comment has a higher one."""
+
+NO_HOLD: Final = HoldId(0)
+"""Stands where an entry concerns no hold."""
 
 DEFAULT_UNIT: Final = "credit"
 """The unit of every account until a vendor names more. One credit is one fix."""
@@ -96,8 +102,13 @@ class Origin(enum.StrEnum):
     """Why a grant was made."""
 
     SIGNUP = "signup"
+    PAYMENT_METHOD = "payment_method"
     PLAN = "plan"
+    PURCHASE = "purchase"
+    CHARGED = "charged"
     GOODWILL = "goodwill"
+    REFUND_REVERSAL = "refund_reversal"
+    MIGRATION = "migration"
 
 
 class Provider(enum.StrEnum):
@@ -132,8 +143,46 @@ class EntryKind(enum.StrEnum):
 
     GRANT = "grant"
     SPEND = "spend"
+    HOLD = "hold"
+    CAPTURE = "capture"
+    RELEASE = "release"
+    EXTEND = "extend"
     EXPIRE = "expire"
     REVOKE = "revoke"
+    CLAWBACK = "clawback"
+    REINSTATE = "reinstate"
+    REPAY = "repay"
+    ADJUST = "adjust"
+    WAIVE = "waive"
+    REVERSE = "reverse"
+
+
+class Place(enum.StrEnum):
+    """Where credits are. A move takes them from one place to another.
+
+    Of a grant: `GRANT` can be spent, `HELD` is set aside, `USED` was spent, `EXPIRED` came to its end, `REVOKED` was
+    taken back. `ISSUED` is where grants come from. `DEBT` is what the customer owes, and `LENT` what stands against
+    credits that were spent but should not have been; `WAIVED` pays for what is given for nothing.
+    """
+
+    GRANT = "grant"
+    HELD = "held"
+    USED = "used"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    ISSUED = "issued"
+    DEBT = "debt"
+    LENT = "lent"
+    WAIVED = "waived"
+
+
+class HoldState(enum.StrEnum):
+    """Where a hold stands. All but `OPEN` are final."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    TIMED_OUT = "timed_out"
 
 
 class Word(enum.StrEnum):

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, literal_column, select
 
 from billing.commands import Lease
 from billing.errors import LeaseLostError
-from billing.ports import Changes, Locked, Remembered, SignupSlot, Unit
+from billing.ports import Changes, Locked, Remembered, SignupSlot, Unit, Wanted
 from billing.state import CustomerState
 from billing.values import (
     AccountId,
@@ -95,7 +95,9 @@ class SqlUnit:
         self._held |= held
         return set(leases) - held
 
-    def lock(self, customer_ids: Collection[CustomerId], github_ids: Collection[GitHubAccountId]) -> Locked:
+    def lock(
+        self, customer_ids: Collection[CustomerId], github_ids: Collection[GitHubAccountId], wanted: Wanted
+    ) -> Locked:
         """Lock these customers in the order of their ids and load their state, one query a table."""
         by_github = {
             GitHubAccountId(row.github_account_id): CustomerId(row.id)

@@ -101,8 +101,8 @@ def _post(book: Book, command: KeyedCommand, now: datetime, request_hash: bytes)
             assert_never(command)
 
 
-def _noted(voucher: Voucher, note: Note) -> Voucher:
-    return replace(voucher, note_hash=hash_note(note))
+def _noted(voucher: Voucher, note: Note | None) -> Voucher:
+    return voucher if note is None else replace(voucher, note_hash=hash_note(note))
 
 
 def _booked(state: CustomerState, book: Book) -> CustomerState:

@@ -31,7 +31,8 @@ def hash_request(command: KeyedCommand) -> bytes:
     common = (command.customer_id, command.amount.count, command.actor)
     match command:
         case GrantCredits(note=note):
-            return digest("grant request", (*common, command.expires_at, note.text, note.actor_name))
+            words = ("", "") if note is None else (note.text, note.actor_name)
+            return digest("grant request", (*common, command.expires_at, *words))
         case RevokeCredits(note=note):
             return digest("revoke request", (*common, note.text, note.actor_name))
         case SpendCredits():

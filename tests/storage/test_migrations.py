@@ -19,8 +19,11 @@ from tests.storage.raw import engine_of, execute
 
 GUARDED = ("credit_moves", "credit_transactions", "refusals")
 TRIGGERS = {
-    "sqlite": sorted(f"{table}_no_{change}" for table in GUARDED for change in ("update", "delete", "replace")),
-    "postgresql": sorted(f"{table}_no_{change}" for table in GUARDED for change in ("update", "delete", "truncate")),
+    engine: sorted(["credit_transactions_no_gap", *(f"{table}_no_{change}" for table in GUARDED for change in changes)])
+    for engine, changes in (
+        ("sqlite", ("update", "delete", "replace")),
+        ("postgresql", ("update", "delete", "truncate")),
+    )
 }
 LIST_TRIGGERS = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
@@ -106,6 +109,8 @@ def test_what_a_database_holds_outlives_the_way_up_and_down(empty_url: str) -> N
 
 # SQLite can't be asked for the index on lower(github_login); it is compared on PostgreSQL.
 @pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index:UserWarning")
+# SQLAlchemy stumbles over constraints that hold for new rows only.
+@pytest.mark.filterwarnings("ignore:Can't validate argument 'dialect_options':sqlalchemy.exc.SAWarning")
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index:sqlalchemy.exc.SAWarning")
 def test_the_migrated_tables_are_those_of_the_program(database_url: str) -> None:
     def differences(connection: Connection) -> object:
