@@ -165,6 +165,7 @@ class Grant:
         spent: used.
         expired: came to their end unused.
         revoked: taken back. These five add up to `amount`.
+        taken: how much of `revoked` was taken because the payment was given back; the rest was revoked by hand.
         owed: how much debt was made because credits of it were spent that should not have been.
         reversed: how much of it has to be given back altogether, because that much of its payment was.
     """
@@ -183,6 +184,7 @@ class Grant:
     spent: int = 0
     expired: int = 0
     revoked: int = 0
+    taken: int = 0
     owed: int = 0
     reversed: int = 0
 
