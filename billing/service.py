@@ -94,9 +94,12 @@ class BillingService:
 
     async def _lead(self) -> None:
         """Carry out one batch of those that wait, the oldest first, and hand over the lead."""
-        batch = [self._queue.popleft() for _ in range(min(BATCH_SIZE, len(self._queue)))]
         self._is_led = True
+        batch: list[_Ticket] = []
         try:
+            # Whoever was answered just now asks again in this turn of the event loop, and can share this commit.
+            await asyncio.sleep(0)
+            batch = [self._queue.popleft() for _ in range(min(BATCH_SIZE, len(self._queue)))]
             results = await self._commit([ticket.command for ticket in batch])
             for ticket, result in zip(batch, results, strict=True):
                 ticket.answer(result)
@@ -132,10 +135,12 @@ class BillingService:
 class _Ticket:
     """A command that waits, and what became of it."""
 
+    __slots__ = ("_woken", "command", "result")
+
     def __init__(self, command: Command) -> None:
         self.command = command
         self.result: Result | None = None
-        self._woken = asyncio.Event()
+        self._woken: asyncio.Future[None] | None = None
 
     def answer(self, result: Result) -> None:
         """Tell the waiting caller what became of the command."""
@@ -144,9 +149,11 @@ class _Ticket:
 
     def wake(self) -> None:
         """Let the waiting caller look around."""
-        self._woken.set()
+        # Nobody waits for the leader's own; it looks around by itself.
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
 
     async def turn(self) -> None:
         """Wait to be woken: the command was carried out, or the lead is free."""
-        await self._woken.wait()
-        self._woken.clear()
+        self._woken = asyncio.get_running_loop().create_future()
+        await self._woken

@@ -41,8 +41,8 @@ async def test_commands_that_arrive_together_share_a_commit(office: Office) -> N
     before = office.store.transactions
     outcomes = await office.together([spending(each, 2, "fix:1") for each in customers])
     assert all(isinstance(outcome, Applied) for outcome in outcomes)
-    # The first one leads a batch of its own; the others came while nothing was under way yet but after it had begun.
-    assert office.store.transactions - before == 2
+    # The first one leads; the others came in the same turn of the event loop.
+    assert office.store.transactions - before == 1
     office.verify()
 
 
@@ -50,8 +50,24 @@ async def test_a_batch_holds_no_more_than_its_size(office: Office) -> None:
     (customer,) = await office.customers(1)
     before = office.store.transactions
     await office.together([spending(customer, 1, f"fix:{number}") for number in range(2 * BATCH_SIZE + 2)])
-    assert office.store.transactions - before == 4
+    assert office.store.transactions - before == 3
     assert office.store.state(customer).account.posted == 0
+    office.verify()
+
+
+async def test_callers_who_ask_again_share_every_commit(office: Office) -> None:
+    """Whoever gets the lead doesn't leave with a batch of its own while the others are still being answered."""
+    customers = await office.customers(BATCH_SIZE)
+    before = office.store.transactions
+
+    async def ask_thrice(customer: CustomerId) -> None:
+        for number in range(3):
+            assert isinstance(await office.service.handle(spending(customer, 1, f"fix:{number}")), Applied)
+
+    async with asyncio.TaskGroup() as group:
+        for customer in customers:
+            group.create_task(ask_thrice(customer))
+    assert office.store.transactions - before == 3
     office.verify()
 
 
@@ -265,12 +281,26 @@ async def test_a_cancelled_waiter_is_not_carried_out(gated: Office) -> None:
     first, second, third = await gated.customers(3)
     gate(gated).gate.clear()
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(gated.service.handle(spending(each, 1, "a"))) for each in (first, second, third)]
+        group.create_task(gated.service.handle(spending(first, 1, "a")))
         await let_all_run()
-        tasks[1].cancel()
+        waiter, _ = (group.create_task(gated.service.handle(spending(each, 1, "a"))) for each in (second, third))
+        await let_all_run()
+        waiter.cancel()
         await let_all_run()
         gate(gated).gate.set()
     assert [gated.store.state(each).account.posted for each in (first, second, third)] == [4, 5, 4]
+
+
+async def test_a_leader_cancelled_before_its_batch_sets_out_hands_on_the_lead(gated: Office) -> None:
+    first, second = await gated.customers(2)
+    async with asyncio.TaskGroup() as group:
+        leader, other = (group.create_task(gated.service.handle(spending(each, 1, "a"))) for each in (first, second))
+        # One turn: the first leads, and waits for who else comes.
+        await asyncio.sleep(0)
+        leader.cancel()
+    assert leader.cancelled()
+    assert isinstance(other.result(), Applied)
+    assert [gated.store.state(each).account.posted for each in (first, second)] == [5, 4]
 
 
 async def test_a_waiter_cancelled_while_its_batch_is_under_way_is_carried_out(gated: Office) -> None:
