@@ -13,7 +13,8 @@ from bot.settings.findings import (
     secret_values,
     settings_of,
 )
-from bot.settings.model import About, CommandSettings, ServerSettings
+from bot.settings.formats import About
+from bot.settings.model import CommandSettings, ServerSettings
 from bot.settings.secrets_table import SECRETS, SecretFormat, is_placeholder
 
 __all__ = [

@@ -13,7 +13,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
-from bot.settings.model import About, CommandSettings, ContradictionError, ServerSettings
+from bot.settings.formats import About, ContradictionError
+from bot.settings.model import CommandSettings, ServerSettings
 from bot.settings.secrets_table import SECRETS
 
 Settings = TypeVar("Settings", bound=CommandSettings)

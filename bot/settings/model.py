@@ -4,12 +4,9 @@ Two layers, because most commands need no more than the database and the plans: 
 `ServerSettings` for whoever speaks with GitHub or is spoken to.
 """
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -17,116 +14,29 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from typing_extensions import override
 
 from billing.values import Word
-from bot.settings.addresses import (
-    api_address,
-    database_address,
-    is_loopback,
-    mail_address,
-    origin,
-    server_of,
-    web_address,
+from bot.settings.addresses import api_address, database_address, is_loopback, origin, server_of
+from bot.settings.formats import (
+    NO_WORDS,
+    About,
+    ContradictionError,
+    HookAddress,
+    Mailbox,
+    MailServer,
+    about_secret,
+    checked,
+    client_id,
+    each_checked,
+    each_inside,
+    inside,
+    lower,
+    split_by_commas,
+    words_of,
 )
 from bot.settings.private_key import read_private_key
-from bot.settings.secrets_table import SECRETS, SecretFormat, fault_of, is_placeholder
+from bot.settings.secrets_table import SECRETS, is_placeholder
 from bot.settings.signing_key import read_signing_key
 
 GITHUB_API_URL: Final = "https://api.github.com"
-NO_WORDS: Final = "none"
-"""In a setting that lists words. A blank setting counts as absent, so it can't say this."""
-_MAILBOX: Final = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
-_NAMED_MAILBOX: Final = re.compile(rf'("[^"\r\n]*"|[^"<>@,;:\r\n]*)\s*<{_MAILBOX.pattern}>')
-_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,100}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
-    """What people have to know about a setting.
-
-    Attributes:
-        meaning: what it is for.
-        format: what it looks like.
-        way: how to get a right value.
-    """
-
-    meaning: str
-    format: str
-    way: str
-
-
-class ContradictionError(ValueError):
-    """Two settings don't go together. `name` is the one to change."""
-
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(problem)
-        self.name = name
-
-
-def _secret(name: str, meaning: str) -> About:
-    secret = SECRETS[name]
-    return About(
-        meaning=meaning, format=f"{secret.format}; at least {secret.least_length} {secret.unit}", way=secret.way
-    )
-
-
-def _checked(secret: SecretFormat, value: SecretStr) -> SecretStr:
-    if fault := fault_of(secret, value.get_secret_value()):
-        raise ValueError(fault)
-    return value
-
-
-def _each_checked(secret: SecretFormat, values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    for number, value in enumerate(values, start=1):
-        if fault := fault_of(secret, value.get_secret_value()):
-            raise ValueError(fault if len(values) == 1 else f"number {number} {fault}")
-    return values
-
-
-def _each_inside(change: Callable[[str], str], values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    changed: list[SecretStr] = []
-    for number, value in enumerate(values, start=1):
-        try:
-            changed.append(SecretStr(change(value.get_secret_value())))
-        except ValueError as fault:
-            raise ValueError(str(fault) if len(values) == 1 else f"number {number} {fault}") from None
-    return tuple(changed)
-
-
-def _split_by_commas(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
-
-
-def _mailbox(text: str) -> str:
-    if _MAILBOX.fullmatch(text) is None and _NAMED_MAILBOX.fullmatch(text) is None:
-        raise ValueError("must be an e-mail address, alone or in angle brackets behind a name")
-    return text
-
-
-def _words(words: frozenset[str]) -> frozenset[str]:
-    if words == {NO_WORDS}:
-        return frozenset()
-    if not words <= set(Word):
-        raise ValueError(f"must name words out of {', '.join(Word)}, or be {NO_WORDS}")
-    return words
-
-
-def _client_id(text: str) -> str:
-    if _CLIENT_ID.fullmatch(text) is None:
-        raise ValueError("must be 8 to 100 letters, digits, dots, dashes and underscores")
-    return text
-
-
-def _inside(change: Any) -> AfterValidator:  # noqa: ANN401 - a function from text to text
-    """Check and normalize what is inside of a secret text."""
-    return AfterValidator(lambda value: SecretStr(change(value.get_secret_value())))
-
-
-_HookAddress = Annotated[SecretStr, _inside(partial(web_address, plain_inside=True))]
-_MailServer = Annotated[SecretStr, _inside(mail_address)]
-_Mailbox = Annotated[str, AfterValidator(_mailbox)]
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
 
 
 class CommandSettings(BaseSettings):
@@ -146,7 +56,7 @@ class CommandSettings(BaseSettings):
 
     database_url: Annotated[
         SecretStr,
-        _inside(database_address),
+        inside(database_address),
         About(
             meaning="The database: an embedded SQLite file, or a PostgreSQL server for several processes.",
             format="sqlite+aiosqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=verify-full",
@@ -161,16 +71,26 @@ class CommandSettings(BaseSettings):
             way="leave it out for plans.toml in the working directory",
         ),
     ] = Path("plans.toml")
+    billing_enabled: Annotated[
+        bool,
+        About(
+            meaning="The kill switch: off, nothing is charged, and no spend is refused for want of credits or payment.",
+            format="true or false",
+            way="leave it out for true; `tallyhook flags set billing_enabled off` acts without a restart",
+        ),
+    ] = True
     ledger_signing_key: Annotated[
         tuple[SecretStr, ...],
         NoDecode,
-        BeforeValidator(_split_by_commas),
-        AfterValidator(partial(_each_inside, read_signing_key)),
-        _secret("LEDGER_SIGNING_KEY", "What the ledger's checkpoints and statements are signed with; the first signs."),
+        BeforeValidator(split_by_commas),
+        AfterValidator(partial(each_inside, read_signing_key)),
+        about_secret(
+            "LEDGER_SIGNING_KEY", "What the ledger's checkpoints and statements are signed with; the first signs."
+        ),
     ] = ()
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        BeforeValidator(_lower),
+        BeforeValidator(lower),
         About(
             meaning="The least serious log line that is written.",
             format="debug, info, warning or error",
@@ -179,7 +99,7 @@ class CommandSettings(BaseSettings):
     ] = "info"
     log_format: Annotated[
         Literal["json", "console"],
-        BeforeValidator(_lower),
+        BeforeValidator(lower),
         About(
             meaning="How log lines look: one JSON object each, or coloured text for people.",
             format="json or console",
@@ -248,7 +168,7 @@ class ServerSettings(CommandSettings):
     ]
     github_client_id: Annotated[
         str,
-        AfterValidator(_client_id),
+        AfterValidator(client_id),
         About(
             meaning="The App when people sign in.",
             format="8 to 100 letters, digits, dots, dashes and underscores, such as Iv23liAbCdEfGhIjKlMn",
@@ -257,27 +177,29 @@ class ServerSettings(CommandSettings):
     ]
     github_client_secret: Annotated[
         SecretStr,
-        AfterValidator(partial(_checked, SECRETS["GITHUB_CLIENT_SECRET"])),
-        _secret("GITHUB_CLIENT_SECRET", "Proves that it is the App who asks, when people sign in."),
+        AfterValidator(partial(checked, SECRETS["GITHUB_CLIENT_SECRET"])),
+        about_secret("GITHUB_CLIENT_SECRET", "Proves that it is the App who asks, when people sign in."),
     ]
     github_private_key: Annotated[
         SecretStr,
-        _inside(read_private_key),
-        _secret("GITHUB_PRIVATE_KEY", "What the App signs its requests to GitHub with."),
+        inside(read_private_key),
+        about_secret("GITHUB_PRIVATE_KEY", "What the App signs its requests to GitHub with."),
     ]
     github_webhook_secret: Annotated[
         tuple[SecretStr, ...],
         NoDecode,
-        BeforeValidator(_split_by_commas),
-        AfterValidator(partial(_each_checked, SECRETS["GITHUB_WEBHOOK_SECRET"])),
-        _secret("GITHUB_WEBHOOK_SECRET", "What GitHub signs the App's deliveries with."),
+        BeforeValidator(split_by_commas),
+        AfterValidator(partial(each_checked, SECRETS["GITHUB_WEBHOOK_SECRET"])),
+        about_secret("GITHUB_WEBHOOK_SECRET", "What GitHub signs the App's deliveries with."),
     ]
     github_marketplace_webhook_secret: Annotated[
         tuple[SecretStr, ...],
         NoDecode,
-        BeforeValidator(_split_by_commas),
-        AfterValidator(partial(_each_checked, SECRETS["GITHUB_MARKETPLACE_WEBHOOK_SECRET"])),
-        _secret("GITHUB_MARKETPLACE_WEBHOOK_SECRET", "What GitHub signs the Marketplace listing's deliveries with."),
+        BeforeValidator(split_by_commas),
+        AfterValidator(partial(each_checked, SECRETS["GITHUB_MARKETPLACE_WEBHOOK_SECRET"])),
+        about_secret(
+            "GITHUB_MARKETPLACE_WEBHOOK_SECRET", "What GitHub signs the Marketplace listing's deliveries with."
+        ),
     ]
     github_api_url: Annotated[
         str,
@@ -299,7 +221,7 @@ class ServerSettings(CommandSettings):
     ] = "https://github.com"
     github_marketplace: Annotated[
         Literal["auto", "on", "off"],
-        BeforeValidator(_lower),
+        BeforeValidator(lower),
         About(
             meaning="Whether there is a Marketplace. auto: with GitHub's own API only; Enterprise Server has none.",
             format="auto, on or off",
@@ -307,7 +229,7 @@ class ServerSettings(CommandSettings):
         ),
     ] = "auto"
     github_forward_url: Annotated[
-        _HookAddress | None,
+        HookAddress | None,
         About(
             meaning="Where each verified delivery is passed on to, unchanged: your own app.",
             format="https://…; http:// within one's own network",
@@ -317,10 +239,10 @@ class ServerSettings(CommandSettings):
     slash_commands: Annotated[
         frozenset[str],
         NoDecode,
-        BeforeValidator(_split_by_commas),
+        BeforeValidator(split_by_commas),
         # The one named last comes first.
-        BeforeValidator(_lower),
-        AfterValidator(_words),
+        BeforeValidator(lower),
+        AfterValidator(words_of),
         About(
             meaning="What people may write in a comment behind a slash alone. A mention of the App always works.",
             format=f"words out of {', '.join(Word)}, separated by commas, or {NO_WORDS}",
@@ -328,7 +250,7 @@ class ServerSettings(CommandSettings):
         ),
     ] = frozenset({Word.CREDITS.value})
     smtp_url: Annotated[
-        _MailServer | None,
+        MailServer | None,
         About(
             meaning="The mail server. Without it no mail is sent.",
             format="smtp://USER:PASSWORD@HOST:PORT, or smtps:// for encryption from the first byte",
@@ -336,7 +258,7 @@ class ServerSettings(CommandSettings):
         ),
     ] = None
     mail_from: Annotated[
-        _Mailbox | None,
+        Mailbox | None,
         About(
             meaning="The sender of mails.",
             format="an e-mail address, alone or in angle brackets behind a name",
@@ -345,11 +267,11 @@ class ServerSettings(CommandSettings):
     ] = None
     session_secret: Annotated[
         SecretStr,
-        AfterValidator(partial(_checked, SECRETS["SESSION_SECRET"])),
-        _secret("SESSION_SECRET", "What sessions are sealed with."),
+        AfterValidator(partial(checked, SECRETS["SESSION_SECRET"])),
+        about_secret("SESSION_SECRET", "What sessions are sealed with."),
     ]
     alert_email: Annotated[
-        _Mailbox | None,
+        Mailbox | None,
         About(
             meaning="Who is written to when something wants a person.",
             format="an e-mail address",
@@ -357,7 +279,7 @@ class ServerSettings(CommandSettings):
         ),
     ] = None
     alert_webhook_url: Annotated[
-        _HookAddress | None,
+        HookAddress | None,
         About(
             meaning="What is called when something wants a person, such as a chat's incoming webhook.",
             format="https://…; http:// within one's own network",

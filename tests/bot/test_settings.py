@@ -463,3 +463,20 @@ def test_the_document_tells_every_setting_and_every_secret_format() -> None:
             assert text in document, f"docs/settings.md lacks {text!r} of {name}"
     for secret in SECRETS.values():
         assert f"| `{secret.name}` | {secret.format} | {secret.least_length} {secret.unit} | {secret.way} |" in document
+
+
+@pytest.mark.parametrize(
+    ("text", "is_on"), [("true", True), ("on", True), ("1", True), ("false", False), ("OFF", False), ("no", False)]
+)
+def test_the_kill_switch_understands_what_people_write(text: str, *, is_on: bool) -> None:
+    assert settings_of(CommandSettings, {"BILLING_ENABLED": text}).billing_enabled is is_on
+
+
+@pytest.mark.parametrize("text", ["2", "disabled", "fals"])
+def test_the_kill_switch_is_never_guessed_at(text: str) -> None:
+    assert str(refusal_of({"BILLING_ENABLED": text})).startswith("BILLING_ENABLED is malformed: it is true or false; ")
+
+
+def test_billing_is_on_unless_it_is_switched_off() -> None:
+    assert settings_of(CommandSettings, {}).billing_enabled
+    assert settings_of(CommandSettings, {"BILLING_ENABLED": ""}).billing_enabled
