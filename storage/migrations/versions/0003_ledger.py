@@ -14,7 +14,7 @@ FAR = "253402300799000"
 
 COLUMNS = {
     "credit_accounts": (("held", "0"), ("debt", "0"), ("next_timeout", FAR)),
-    "credit_grants": tuple((name, "0") for name in ("held", "spent", "expired", "revoked", "owed", "reversed")),
+    "credit_grants": tuple((name, "0") for name in ("held", "spent", "expired", "revoked", "taken", "owed", "reversed")),
     "credit_transactions": tuple((name, "0") for name in ("held_after", "debt_after", "hold_id", "reverses")),
 }
 """New columns of whole numbers, and what they hold where nobody says otherwise."""
@@ -43,6 +43,7 @@ CHECKS = (
     ("credit_grants", "origin", OLD_ORIGINS, NEW_ORIGINS),
     ("credit_grants", "remaining", OLD_REMAINING, ""),
     ("credit_grants", "places", "", PLACES),
+    ("credit_grants", "taken", "", "taken >= 0 AND taken <= revoked"),
     ("credit_grants", "owed", "", "owed >= 0 AND owed <= amount"),
     ("credit_grants", "reversed", "", "reversed >= 0 AND reversed <= amount"),
     ("credit_transactions", "kind", OLD_KINDS, NEW_KINDS),
