@@ -88,7 +88,7 @@ class AlertSender:
         mail = Mail(
             recipient=recipient,
             subject=f"[Tallyhook] {_headline(alert)}",
-            text=f"{alert.detail}\n\nFirst seen {_written(alert.since)}, {alert.count} times so far.\n"
+            text=f"{alert.detail}\n\nFirst seen {written(alert.since)}, {alert.count} times so far.\n"
             "All alarms: tallyhook alarms list\n",
             reference=f"alert-{effect.id}",
         )
@@ -116,7 +116,7 @@ def _document(alert: Alert) -> Mapping[str, object]:
         "kind": alert.kind,
         "subject": alert.subject,
         "detail": alert.detail,
-        "first_at": _written(alert.since),
+        "first_at": written(alert.since),
         "count": alert.count,
         "text": f"Tallyhook: {_headline(alert)}. {alert.detail}",
     }
@@ -126,6 +126,6 @@ def _headline(alert: Alert) -> str:
     return f"{alert.kind.replace('_', ' ')}: {alert.subject}"
 
 
-def _written(moment: datetime) -> str:
+def written(moment: datetime) -> str:
     """The moment as RFC 3339 has it."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
