@@ -6,10 +6,14 @@ sorted by can be NULL, because the engines order NULL differently.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, MetaData, Text, text
 
 from billing.values import from_milliseconds, to_milliseconds
+
+Values = dict[str, Any]
+"""A row to be written, by column."""
 
 metadata = MetaData(
     naming_convention={

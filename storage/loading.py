@@ -1,15 +1,24 @@
-"""Loading customers with everything that hangs on them, one query a table however many there are."""
+"""Loading customers with everything that hangs on them, one query a table however many there are.
+
+What a batch doesn't need isn't asked for: a spend looks at no hold (docs/decisions/0032-what-is-loaded-when.md).
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, literal_column, select
+from sqlalchemy import Connection, Row, literal_column, select
 
-from billing.state import CreditAccount, CustomerState, Grant, Installation, Subscription
+from billing.ledger.entries import Entry
+from billing.ports import Wanted
+from billing.state import CreditAccount, CustomerState, Grant, Hold, Installation, Subscription
 from billing.values import DEFAULT_UNIT, AccountId, CustomerId
+from storage.holds import grants_under, holds_of
+from storage.looking_up import rows_of
 from storage.mapping import to_account, to_customer, to_grant, to_installation, to_subscription
-from storage.statements import listed, padded_batches, register
+from storage.repairs import GrantName, expired_grants, named_entries, named_grants
+from storage.statements import listed, register
 from storage.tables import credit_accounts, credit_grants, customers, installations, subscriptions
 from storage.transactions import Transaction
 
@@ -37,36 +46,71 @@ CUSTOMERS = register(
 )
 
 
-def rows_of(source: Transaction | Connection, statement: Executable, ids: Iterable[int]) -> list[Row[Any]]:
-    """The rows that this statement finds for these ids, looked up in batches."""
-    found: list[Row[Any]] = []
-    for batch in padded_batches(ids):
-        found += source.execute(statement, {"ids": batch}).all()
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """Customers in the order of their rows, and the entries that commands take back."""
+
+    states: Sequence[CustomerState]
+    entries: Sequence[Entry]
 
 
-def states_of(source: Transaction | Connection, customer_rows: Sequence[Row[Any]]) -> list[CustomerState]:
-    """The states of these customers, in the order of their rows."""
+def load(source: Transaction | Connection, customer_rows: Sequence[Row[Any]], wanted: Wanted) -> Loaded:
+    """The states of these customers, with what is wanted of them."""
     ids = sorted(row.id for row in customer_rows)
-    accounts: dict[int, CreditAccount] = {}
-    for row in rows_of(source, ACCOUNTS, ids):
-        accounts[row.customer_id] = to_account(row)
+    accounts = {CustomerId(row.customer_id): to_account(row) for row in rows_of(source, ACCOUNTS, ids)}
+    entries = _entries(source, accounts, wanted)
+    holds: defaultdict[AccountId, list[Hold]] = defaultdict(list)
+    for hold in holds_of(source, accounts.values(), wanted.holds, wanted.now):
+        holds[hold.account_id].append(hold)
     grants: defaultdict[AccountId, list[Grant]] = defaultdict(list)
-    for row in rows_of(source, OPEN_GRANTS, sorted(account.id for account in accounts.values())):
-        grants[AccountId(row.account_id)].append(to_grant(row))
+    for (account_id, _), grant in _grants(source, accounts, wanted, holds, entries).items():
+        grants[account_id].append(grant)
     subscribed: defaultdict[CustomerId, list[Subscription]] = defaultdict(list)
     for row in rows_of(source, SUBSCRIPTIONS, ids):
         subscribed[CustomerId(row.customer_id)].append(to_subscription(row))
     installed: defaultdict[CustomerId, list[Installation]] = defaultdict(list)
     for row in rows_of(source, INSTALLATIONS, ids):
         installed[CustomerId(row.customer_id)].append(to_installation(row))
-    return [
+    states = [
         CustomerState(
             customer=to_customer(row),
             account=accounts[row.id],
             grants=tuple(grants[accounts[row.id].id]),
+            holds=tuple(holds[accounts[row.id].id]),
             subscriptions=tuple(subscribed[row.id]),
             installations=tuple(installed[row.id]),
         )
         for row in customer_rows
     ]
+    return Loaded(states=states, entries=entries)
+
+
+def _entries(
+    source: Transaction | Connection, accounts: Mapping[CustomerId, CreditAccount], wanted: Wanted
+) -> list[Entry]:
+    """The entries that are wanted of these customers, and those that took them back."""
+    names = {(accounts[customer_id].id, seq) for customer_id, seq in wanted.entries if customer_id in accounts}
+    return named_entries(source, names)
+
+
+def _grants(
+    source: Transaction | Connection,
+    accounts: Mapping[CustomerId, CreditAccount],
+    wanted: Wanted,
+    holds: Mapping[AccountId, Sequence[Hold]],
+    entries: Sequence[Entry],
+) -> dict[GrantName, Grant]:
+    """The open grants of these accounts, those under the holds, and those that are wanted beside them."""
+    ids = sorted(account.id for account in accounts.values())
+    found = {(AccountId(row.account_id), row.number): to_grant(row) for row in rows_of(source, OPEN_GRANTS, ids)}
+    held = [hold for of_account in holds.values() for hold in of_account]
+    # Most of what is held lies on grants that are open.
+    missing = [
+        hold.id for hold in held if any((hold.account_id, share.grant_number) not in found for share in hold.shares)
+    ]
+    found |= grants_under(source, missing)
+    since = {accounts[id_].id: moment for id_, moment in wanted.used_at.items() if id_ in accounts}
+    found |= expired_grants(source, since)
+    names = {(accounts[customer_id].id, number) for customer_id, number in wanted.grants if customer_id in accounts}
+    names |= {(entry.account_id, move.grant_number) for entry in entries for move in entry.moves if move.grant_number}
+    return found | named_grants(source, names - found.keys())

@@ -9,10 +9,12 @@ from sqlalchemy import Connection, Integer, Row, Text, bindparam, func, literal_
 
 from billing.commands import Note
 from billing.ledger.entries import Entry
+from billing.ports import Clock, Wanted
 from billing.state import CreditAccount, CustomerState, Grant
 from billing.values import AccountId, CustomerId, GitHubAccountId
 from storage.errors import AmbiguousReferenceError
-from storage.loading import CUSTOMERS, rows_of, states_of
+from storage.loading import CUSTOMERS, load
+from storage.looking_up import rows_of
 from storage.mapping import to_account, to_entry, to_grant, to_note
 from storage.reader import Reader, SqliteWatch
 from storage.statements import register
@@ -126,9 +128,10 @@ class AccountBook:
 class Reads:
     """Reading, for people and pages."""
 
-    def __init__(self, reader: Reader, watch: SqliteWatch | None) -> None:
+    def __init__(self, reader: Reader, watch: SqliteWatch | None, clock: Clock) -> None:
         self._reader = reader
         self._watch = watch
+        self._clock = clock
 
     async def customers(
         self, *, limit: int, before: CustomerId | None = None, after: CustomerId | None = None
@@ -141,7 +144,7 @@ class Reads:
             else:
                 parameters = {"before": ANY if before is None else before, "limit": limit}
                 rows = connection.execute(CUSTOMERS_BEFORE, parameters)
-            return states_of(connection, rows.all())
+            return self._states(connection, rows.all())
 
         return await self._reader.run(read)
 
@@ -149,7 +152,7 @@ class Reads:
         """The customer with this id, whose credits may hold some that are due to expire."""
 
         def read(connection: Connection) -> CustomerState | None:
-            states = states_of(connection, rows_of(connection, CUSTOMERS, [customer_id]))
+            states = self._states(connection, rows_of(connection, CUSTOMERS, [customer_id]))
             return states[0] if states else None
 
         return await self._reader.run(read)
@@ -159,7 +162,7 @@ class Reads:
 
         def read(connection: Connection) -> CustomerState | None:
             rows = connection.execute(BY_GITHUB_ACCOUNT, {"account_id": account_id}).all()
-            states = states_of(connection, rows)
+            states = self._states(connection, rows)
             return states[0] if states else None
 
         return await self._reader.run(read)
@@ -239,6 +242,10 @@ class Reads:
             return await self._watch.version()
         count: int = await self._reader.run(lambda connection: connection.execute(POSTGRES_COUNTER).scalar_one())
         return count
+
+    def _states(self, connection: Connection, rows: Sequence[Row[Any]]) -> Sequence[CustomerState]:
+        """The states of these customers, with the holds that have timed out by now, booked or not."""
+        return load(connection, rows, Wanted(now=self._clock.now())).states
 
     async def _by_login(self, reference: str, login: str) -> CustomerId | None:
         found = await self._reader.run(lambda connection: connection.execute(BY_LOGIN, {"login": login.lower()}).all())

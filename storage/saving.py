@@ -1,44 +1,54 @@
 """Saving a batch's changes: what differs between before and after, by one executemany a table."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import Executable, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billing.ports import Changes, DeliveryEnd, SignupSlot
-from billing.state import CreditAccount, CustomerState
+from billing.state import CreditAccount, CustomerState, Hold
 from billing.values import GitHubAccountId, from_milliseconds, to_milliseconds
 from storage.alarms import raise_alarms, recover
-from storage.columns import optional_milliseconds
+from storage.columns import Values, optional_milliseconds
 from storage.deliveries import DeliveryState
-from storage.effects import enqueue
+from storage.effects import NewEffect, enqueue
 from storage.errors import LostUpdateError
-from storage.loading import rows_of
+from storage.looking_up import rows_of
+from storage.low_balances import low_balance_effect
 from storage.mapping import (
-    Values,
     account_values,
+    charge_values,
     customer_values,
+    ending_values,
     entry_values,
     grant_values,
+    hold_values,
     installation_values,
     loss_values,
     move_values,
     note_values,
     refusal_values,
+    share_values,
     slot_values,
+    standing_values,
     subscription_values,
 )
 from storage.replies import effect_of
 from storage.statements import listed, register
 from storage.tables import (
+    OPEN,
     RECEIVED,
     billing_events,
+    charges,
     credit_accounts,
     credit_grants,
+    credit_holds,
     credit_moves,
     credit_notes,
     credit_transactions,
     customers,
+    hold_shares,
     installations,
     refusals,
     signup_slots,
@@ -75,6 +85,9 @@ UPDATE_ACCOUNTS = register(
         next_expiry=bindparam("next_expiry"),
         booked_at=bindparam("booked_at"),
         head=bindparam("head"),
+        held=bindparam("held"),
+        debt=bindparam("debt"),
+        next_timeout=bindparam("next_timeout"),
     ),
 )
 VERSIONS = register(
@@ -86,8 +99,26 @@ UPDATE_GRANTS = register(
     "saving.update_grants",
     update(credit_grants)
     .where(credit_grants.c.account_id == bindparam("of_account"), credit_grants.c.number == bindparam("of_number"))
-    .values(remaining=bindparam("remaining")),
+    .values(
+        remaining=bindparam("remaining"),
+        held=bindparam("held"),
+        spent=bindparam("spent"),
+        expired=bindparam("expired"),
+        revoked=bindparam("revoked"),
+        taken=bindparam("taken"),
+        owed=bindparam("owed"),
+        reversed=bindparam("reversed"),
+    ),
 )
+INSERT_HOLDS = register("saving.insert_holds", insert(credit_holds))
+UPDATE_HOLDS = register(
+    "saving.update_holds",
+    update(credit_holds)
+    .where(credit_holds.c.id == bindparam("of_hold"), credit_holds.c.state == OPEN)
+    .values(state=bindparam("state"), captured=bindparam("captured"), expires_at=bindparam("expires_at")),
+)
+INSERT_SHARES = register("saving.insert_shares", insert(hold_shares))
+INSERT_CHARGES = register("saving.insert_charges", insert(charges))
 INSERT_ENTRIES = register("saving.insert_entries", insert(credit_transactions))
 INSERT_MOVES = register("saving.insert_moves", insert(credit_moves))
 INSERT_NOTES = register("saving.insert_notes", insert(credit_notes))
@@ -146,6 +177,8 @@ def save(transaction: Transaction, changes: Changes, taken_slots: Collection[Slo
     _save_grants(transaction, changes.states)
     _write(transaction, INSERT_ENTRIES, [entry_values(entry) for entry in changes.entries])
     _write(transaction, INSERT_MOVES, [move_values(entry, move) for entry in changes.entries for move in entry.moves])
+    _save_holds(transaction, changes.states)
+    _write(transaction, INSERT_CHARGES, [charge_values(charge) for charge in changes.charges])
     _write(transaction, INSERT_NOTES, [note_values(note) for note in changes.notes])
     _write(transaction, INSERT_REFUSALS, [refusal_values(refusal) for refusal in changes.refusals])
     _save_subscriptions(transaction, changes.states)
@@ -154,8 +187,15 @@ def save(transaction: Transaction, changes: Changes, taken_slots: Collection[Slo
     _save_slots(transaction, changes.signup_slots, taken_slots)
     recover(transaction, changes.recoveries, now)
     raise_alarms(transaction, changes.alarms, now)
-    enqueue(transaction, [effect_of(reply, from_milliseconds(now)) for reply in changes.replies], now)
+    enqueue(transaction, _effects(changes, from_milliseconds(now)), now)
     _save_deliveries(transaction, changes.deliveries, now)
+
+
+def _effects(changes: Changes, now: datetime) -> list[NewEffect]:
+    """What is to be sent once this is committed."""
+    return [effect_of(reply, now) for reply in changes.replies] + [
+        low_balance_effect(low_balance, now) for low_balance in changes.low_balances
+    ]
 
 
 def _write(transaction: Transaction, statement: Executable, rows: Sequence[Values]) -> None:
@@ -229,12 +269,26 @@ def _save_grants(transaction: Transaction, pairs: Sequence[Pair]) -> None:
             earlier = known.get(grant.number)
             if earlier is None:
                 new.append(grant_values(after.account.id, grant))
-            elif earlier.remaining != grant.remaining:
-                changed.append(
-                    {"of_account": after.account.id, "of_number": grant.number, "remaining": grant.remaining}
-                )
+            elif earlier != grant:
+                changed.append({"of_account": after.account.id, "of_number": grant.number, **standing_values(grant)})
     _write(transaction, INSERT_GRANTS, new)
     _write(transaction, UPDATE_GRANTS, changed)
+
+
+def _save_holds(transaction: Transaction, pairs: Sequence[Pair]) -> None:
+    new: list[Hold] = []
+    changed: list[Values] = []
+    for before, after in pairs:
+        known = {hold.id: hold for hold in before.holds} if before is not None else {}
+        for hold in after.holds:
+            earlier = known.get(hold.id)
+            if earlier is None:
+                new.append(hold)
+            elif earlier != hold:
+                changed.append({"of_hold": hold.id, **ending_values(hold)})
+    _write(transaction, INSERT_HOLDS, [hold_values(hold) for hold in new])
+    _write(transaction, INSERT_SHARES, [share for hold in new for share in share_values(hold)])
+    _write(transaction, UPDATE_HOLDS, changed)
 
 
 def _save_subscriptions(transaction: Transaction, pairs: Sequence[Pair]) -> None:

@@ -17,7 +17,9 @@ from billing.values import (
     from_milliseconds,
     to_milliseconds,
 )
-from storage.loading import rows_of, states_of
+from storage.flags import Flag, is_on
+from storage.loading import load
+from storage.looking_up import rows_of
 from storage.mapping import key_hash, remembered_entry, remembered_refusal
 from storage.numbers import draw
 from storage.partitions import lock_leases
@@ -103,11 +105,9 @@ class SqlUnit:
             GitHubAccountId(row.github_account_id): CustomerId(row.id)
             for row in rows_of(self._transaction, FIND_BY_GITHUB, sorted(set(github_ids)))
         }
-        wanted = sorted(set(customer_ids).union(by_github.values()))
-        rows = rows_of(self._transaction, LOCK, wanted)
-        locked: dict[CustomerId, CustomerState] = {
-            state.customer.id: state for state in states_of(self._transaction, rows)
-        }
+        rows = rows_of(self._transaction, LOCK, sorted(set(customer_ids).union(by_github.values())))
+        loaded = load(self._transaction, rows, wanted)
+        locked: dict[CustomerId, CustomerState] = {state.customer.id: state for state in loaded.states}
         missing = [customer_id for customer_id in set(customer_ids) if customer_id not in locked]
         busy: set[CustomerId | GitHubAccountId] = {
             CustomerId(row.id) for row in rows_of(self._transaction, FIND, sorted(missing))
@@ -118,11 +118,16 @@ class SqlUnit:
             by_github={
                 github_id: locked[customer_id] for github_id, customer_id in by_github.items() if customer_id in locked
             },
+            entries=loaded.entries,
             busy=busy,
         )
 
+    def is_billing_on(self) -> bool:
+        """Whether the kill switch of the database lets us bill."""
+        return is_on(self._transaction, Flag.BILLING_ENABLED)
+
     def new_ids(self, count: int) -> Sequence[int]:
-        """Fresh ids, ascending, for customers and credit accounts."""
+        """Fresh ids, ascending, for customers, credit accounts and holds."""
         return draw(self._transaction, "ids", count)
 
     def remembered(self, keys: Collection[tuple[AccountId, str]]) -> Mapping[tuple[AccountId, str], Remembered]:

@@ -9,7 +9,7 @@ from billing.commands import Cause, Note, Question
 from billing.ledger.book import Book, Terms, Voucher
 from billing.ledger.chain import FIRST_HEAD, hash_note
 from billing.ledger.entries import Entry
-from billing.ports import Changes, DeliveryEnd, NoteRow, Unit
+from billing.ports import Changes, DeliveryEnd, NoteRow, Unit, Wanted
 from billing.records import Reply
 from billing.state import CreditAccount, Customer, CustomerState, Installation, Period, Subscription
 from billing.values import (
@@ -37,6 +37,9 @@ from storage.database import Database
 from storage.deliveries import ClaimedDelivery, NewDelivery
 from storage.effects import NewEffect
 from tests.database import START
+
+WANTED = Wanted(now=START)
+"""Nothing beside the customers' open grants."""
 
 BODY = zlib.compress(b'{"action": "created"}', 1)
 
@@ -232,7 +235,7 @@ async def provision(
 
 async def load(database: Database, customer_id: CustomerId) -> CustomerState:
     """The state of a customer as a transaction sees it."""
-    locked = await database.store.transact(lambda unit: unit.lock([customer_id], []))
+    locked = await database.store.transact(lambda unit: unit.lock([customer_id], [], WANTED))
     return locked.by_id[customer_id]
 
 
@@ -240,7 +243,7 @@ async def spend(database: Database, clock: VirtualClock, customer_id: CustomerId
     """Use a customer's credits in a transaction."""
 
     def work(unit: Unit) -> Entry:
-        state = unit.lock([customer_id], []).by_id[customer_id]
+        state = unit.lock([customer_id], [], WANTED).by_id[customer_id]
         booking = Booking(before=state, state=state, now=clock.now())
         entry = booking.spend(amount, key)
         unit.save(booking.changes(), clock.now())

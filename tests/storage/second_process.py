@@ -10,7 +10,7 @@ from billing.values import CustomerId
 from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.errors import DatabaseInUseError
-from tests.storage.builders import Booking, delivery, effect
+from tests.storage.builders import WANTED, Booking, delivery, effect
 
 SPENDS = 60
 DELIVERIES = 60
@@ -30,7 +30,7 @@ async def spend_all(database: Database, clock: VirtualClock, customer_id: Custom
     keys = [f"{name}:{n}" for n in range(SPENDS)] + [f"shared:{n}" for n in range(SPENDS)]
 
     def work(unit: Unit, key: str) -> bool | None:
-        locked = unit.lock([customer_id], [])
+        locked = unit.lock([customer_id], [], WANTED)
         if customer_id in locked.busy:
             return None
         state: CustomerState = locked.by_id[customer_id]

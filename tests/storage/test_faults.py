@@ -20,6 +20,7 @@ from storage.deliveries import Recorded
 from tests.database import START, TEMPLATE
 from tests.postgres import Postgres
 from tests.storage.builders import (
+    WANTED,
     Booking,
     cause_of,
     delivery,
@@ -94,7 +95,7 @@ async def save_a_batch(database: Database, clock: VirtualClock) -> Operation:
     def work(unit: Unit) -> int:
         now = clock.now()
         assert not unit.lost_leases([end.cause.lease for end in ends])
-        state = unit.lock([ending.customer.id], [GitHubAccountId(99)]).by_id[ending.customer.id]
+        state = unit.lock([ending.customer.id], [GitHubAccountId(99)], WANTED).by_id[ending.customer.id]
         customer_id, account_id = unit.new_ids(2)
         assert not unit.remembered([(state.account.id, "used"), (state.account.id, "refused")])
         unit.signup_slots([slot.installer_id])

@@ -11,7 +11,7 @@ from billing.values import AccountId, CustomerId, GitHubAccountId
 from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.errors import AmbiguousReferenceError
-from tests.storage.builders import Booking, delivery, new_customer, provision, spend
+from tests.storage.builders import WANTED, Booking, delivery, new_customer, provision, spend
 from tests.storage.raw import engine_of, execute
 
 
@@ -173,7 +173,7 @@ async def test_reading_changes_nothing_and_waits_for_no_writer(database: Databas
     state = await provision(database, clock, credits_=5)
 
     def look_from_inside(unit: Unit) -> int:
-        unit.lock([state.customer.id], [])
+        unit.lock([state.customer.id], [], WANTED)
         return unit.new_ids(1)[0]
 
     await database.store.transact(look_from_inside)

@@ -10,7 +10,7 @@ from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.deliveries import ClaimedDelivery
 from storage.statements import BATCH
-from tests.storage.builders import Booking, delivery, done, new_customer, reply
+from tests.storage.builders import WANTED, Booking, delivery, done, new_customer, reply
 from tests.storage.faults import Traffic, watched
 
 MOST_FOR_RECORDING = 4
@@ -31,7 +31,7 @@ async def apply_all(database: Database, clock: VirtualClock, claimed: list[Claim
         now = clock.now()
         ends: list[DeliveryEnd] = [done(one) for one in claimed]
         assert not unit.lost_leases([end.cause.lease for end in ends])
-        unit.lock([], [GitHubAccountId(int(one.partition.split(":")[1])) for one in claimed])
+        unit.lock([], [GitHubAccountId(int(one.partition.split(":")[1])) for one in claimed], WANTED)
         ids = unit.new_ids(2 * len(claimed))
         changes = Changes(deliveries=ends)
         for number, one in enumerate(claimed):

@@ -14,7 +14,7 @@ from billing.values import AccountId, CustomerId, GitHubAccountId, Provider, Sub
 from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.errors import LostUpdateError
-from tests.storage.builders import Booking, installation, load, new_customer, provision, spend, subscription
+from tests.storage.builders import WANTED, Booking, installation, load, new_customer, provision, spend, subscription
 from tests.storage.raw import engine_of, execute, scalar
 
 HASH = bytes(range(32))
@@ -66,7 +66,7 @@ async def test_customers_are_found_by_either_id_and_strangers_are_not(database: 
 
     locked = await database.store.transact(
         lambda unit: unit.lock(
-            [second.customer.id, CustomerId(999)], [GitHubAccountId(7), GitHubAccountId(8), GitHubAccountId(9)]
+            [second.customer.id, CustomerId(999)], [GitHubAccountId(7), GitHubAccountId(8), GitHubAccountId(9)], WANTED
         )
     )
 
@@ -133,7 +133,7 @@ async def test_more_is_looked_up_than_fits_a_list(database: Database, clock: Vir
     changes = Changes(states=[(None, state) for state in states])
     await database.store.transact(lambda unit: unit.save(changes, clock.now()))
 
-    locked = await database.store.transact(lambda unit: unit.lock([], [GitHubAccountId(n) for n in range(131)]))
+    locked = await database.store.transact(lambda unit: unit.lock([], [GitHubAccountId(n) for n in range(131)], WANTED))
 
     assert list(locked.by_github.values()) == states
 
@@ -251,22 +251,26 @@ async def test_a_customer_locked_elsewhere_is_busy_and_holds_up_nobody(
     is_locked, may_go = asyncio.Event(), asyncio.Event()
 
     def hold(unit: Unit) -> None:
-        unit.lock([locked_one.customer.id], [])
+        unit.lock([locked_one.customer.id], [], WANTED)
         loop.call_soon_threadsafe(is_locked.set)
         asyncio.run_coroutine_threadsafe(may_go.wait(), loop).result(timeout=60)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(there.store.transact(hold))
         await is_locked.wait()
-        by_id = await here.store.transact(lambda unit: unit.lock([locked_one.customer.id, free_one.customer.id], []))
-        by_github = await here.store.transact(lambda unit: unit.lock([], [GitHubAccountId(7), GitHubAccountId(8)]))
+        by_id = await here.store.transact(
+            lambda unit: unit.lock([locked_one.customer.id, free_one.customer.id], [], WANTED)
+        )
+        by_github = await here.store.transact(
+            lambda unit: unit.lock([], [GitHubAccountId(7), GitHubAccountId(8)], WANTED)
+        )
         may_go.set()
 
     assert dict(by_id.by_id) == {free_one.customer.id: free_one}
     assert set(by_id.busy) == {locked_one.customer.id}
     assert dict(by_github.by_github) == {GitHubAccountId(8): free_one}
     assert set(by_github.busy) == {GitHubAccountId(7)}
-    assert not (await here.store.transact(lambda unit: unit.lock([locked_one.customer.id], []))).busy
+    assert not (await here.store.transact(lambda unit: unit.lock([locked_one.customer.id], [], WANTED))).busy
     await here.close()
     await there.close()
 
@@ -280,7 +284,7 @@ async def test_the_same_new_customer_from_two_processes_is_stored_once(
     await there.open()
 
     def provision_or_find(unit: Unit) -> CustomerId:
-        found = unit.lock([], [GitHubAccountId(7)]).by_github
+        found = unit.lock([], [GitHubAccountId(7)], WANTED).by_github
         if found:
             return found[GitHubAccountId(7)].customer.id
         customer_id, account_id = unit.new_ids(2)

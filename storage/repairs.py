@@ -1,0 +1,89 @@
+"""Loading what few commands need: named grants, entries to take back, credits that have expired since.
+
+These commands are rare, so each may cost queries of its own.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, literal_column, select
+
+from billing.ledger.entries import Entry
+from billing.state import Grant
+from billing.values import AccountId, to_milliseconds
+from storage.mapping import key_hash, to_entry, to_grant
+from storage.statements import register
+from storage.tables import credit_grants, credit_moves, credit_transactions
+from storage.transactions import Transaction
+
+GrantName = tuple[AccountId, int]
+"""A grant's account and number."""
+
+GRANT = register(
+    "repairs.grant",
+    select(credit_grants).where(
+        credit_grants.c.account_id == bindparam("account_id"), credit_grants.c.number == bindparam("number")
+    ),
+)
+EXPIRED_GRANTS = register(
+    "repairs.expired_grants",
+    select(credit_grants).where(
+        credit_grants.c.account_id == bindparam("account_id"),
+        credit_grants.c.expires_at > bindparam("since"),
+        credit_grants.c.expired > literal_column("0"),
+    ),
+)
+ENTRY = register(
+    "repairs.entry",
+    select(credit_transactions).where(
+        credit_transactions.c.account_id == bindparam("account_id"), credit_transactions.c.seq == bindparam("seq")
+    ),
+)
+ENTRY_OF_KEY = register(
+    "repairs.entry_of_key", select(credit_transactions).where(credit_transactions.c.key_hash == bindparam("key_hash"))
+)
+MOVES = register(
+    "repairs.moves",
+    select(credit_moves)
+    .where(credit_moves.c.account_id == bindparam("account_id"), credit_moves.c.seq == bindparam("seq"))
+    .order_by(credit_moves.c.line),
+)
+
+
+def named_grants(source: Transaction | Connection, names: Collection[GrantName]) -> dict[GrantName, Grant]:
+    """These grants, whatever is left of them. A grant that there isn't is left out."""
+    found: dict[GrantName, Grant] = {}
+    for account_id, number in sorted(names):
+        row = source.execute(GRANT, {"account_id": account_id, "number": number}).first()
+        if row is not None:
+            found[account_id, number] = to_grant(row)
+    return found
+
+
+def expired_grants(source: Transaction | Connection, since: Mapping[AccountId, datetime]) -> dict[GrantName, Grant]:
+    """The grants of these accounts of which something expired after that moment, and was booked."""
+    return {
+        (account_id, row.number): to_grant(row)
+        for account_id, moment in sorted(since.items())
+        for row in source.execute(EXPIRED_GRANTS, {"account_id": account_id, "since": to_milliseconds(moment)})
+    }
+
+
+def named_entries(source: Transaction | Connection, names: Collection[tuple[AccountId, int]]) -> list[Entry]:
+    """These entries, and those that took one of them back. An entry that there isn't is left out."""
+    found: list[Entry] = []
+    for account_id, seq in sorted(names):
+        entry = entry_of(source, source.execute(ENTRY, {"account_id": account_id, "seq": seq}).first())
+        hashed = key_hash(account_id, f"reverse:{seq}")
+        reversal = entry_of(source, source.execute(ENTRY_OF_KEY, {"key_hash": hashed}).first())
+        found += [each for each in (entry, reversal) if each is not None]
+    return found
+
+
+def entry_of(source: Transaction | Connection, row: Row[Any] | None) -> Entry | None:
+    """The entry in this row, with its moves."""
+    if row is None:
+        return None
+    moves = source.execute(MOVES, {"account_id": row.account_id, "seq": row.seq}).all()
+    return to_entry(row, moves)
