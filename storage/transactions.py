@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, CursorResult, Executable, func, select
 
+from storage.prepared import prepared
 from storage.statements import register
 
 CHANNEL: Final = "tallyhook_work"
@@ -26,7 +27,15 @@ class Transaction:
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
         """Execute a registered statement; with a list of parameters, as one executemany."""
-        return self._connection.execute(statement, parameters)
+        if isinstance(parameters, Sequence):
+            one = prepared(statement, self._connection.dialect, parameters[0], is_many=True)
+            if one.returns_rows:
+                # No driver returns rows of an executemany: SQLAlchemy makes one statement of them.
+                return self._connection.execute(statement, parameters)
+            return self._connection.exec_driver_sql(one.text, one.rows(parameters))
+        parameters = parameters or {}
+        one = prepared(statement, self._connection.dialect, parameters)
+        return self._connection.exec_driver_sql(one.text, one.values(parameters))
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Have something done once the transaction is durable, and not at all if it is rolled back."""
