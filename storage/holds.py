@@ -1,4 +1,4 @@
-"""Loading holds: those that commands name, and those that may have timed out, with the grants that they lie on."""
+"""Loading holds: those that commands name, and those that may have timed out."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from billing.state import CreditAccount, Grant, Hold
-from billing.values import AccountId, HoldId, to_milliseconds
+from billing.state import CreditAccount, Hold
+from billing.values import HoldId, to_milliseconds
 from storage.looking_up import rows_of
-from storage.mapping import to_grant, to_hold
+from storage.mapping import to_hold
 from storage.statements import listed, register
-from storage.tables import OPEN_HOLD, credit_accounts, credit_grants, credit_holds, hold_shares
+from storage.tables import OPEN_HOLD, credit_accounts, credit_holds, hold_shares
 from storage.transactions import Transaction
 
 NAMED = register("holds.named", select(credit_holds).where(credit_holds.c.id.in_(listed("ids"))))
@@ -35,19 +35,6 @@ SHARES = register(
     select(hold_shares)
     .where(hold_shares.c.hold_id.in_(listed("ids")))
     .order_by(hold_shares.c.hold_id, hold_shares.c.line),
-)
-GRANTS_UNDER = register(
-    "holds.grants_under",
-    select(credit_grants)
-    .select_from(credit_holds)
-    .join(hold_shares, hold_shares.c.hold_id == credit_holds.c.id)
-    .join(
-        credit_grants,
-        (credit_grants.c.account_id == credit_holds.c.account_id)
-        & (credit_grants.c.number == hold_shares.c.grant_number),
-    )
-    .where(credit_holds.c.id.in_(listed("ids")))
-    .distinct(),
 )
 
 
@@ -84,10 +71,3 @@ def _late(source: Transaction | Connection, accounts: Collection[CreditAccount],
     due = rows_of(source, DUE, ids, now=moment)
     following = {row.id for row in rows_of(source, NEXT, ids, now=moment)} - {None}
     return due + rows_of(source, NAMED, sorted(following))
-
-
-def grants_under(source: Transaction | Connection, holds: Collection[HoldId]) -> dict[tuple[AccountId, int], Grant]:
-    """The grants that these holds lie on, by account and number."""
-    return {
-        (AccountId(row.account_id), row.number): to_grant(row) for row in rows_of(source, GRANTS_UNDER, sorted(holds))
-    }

@@ -14,7 +14,7 @@ from billing.ledger.entries import Entry
 from billing.ports import Wanted
 from billing.state import CreditAccount, CustomerState, Grant, Hold, Installation, Subscription
 from billing.values import DEFAULT_UNIT, AccountId, CustomerId
-from storage.holds import grants_under, holds_of
+from storage.holds import holds_of
 from storage.looking_up import rows_of
 from storage.mapping import to_account, to_customer, to_grant, to_installation, to_subscription
 from storage.repairs import GrantName, expired_grants, named_entries, named_grants
@@ -103,14 +103,10 @@ def _grants(
     """The open grants of these accounts, those under the holds, and those that are wanted beside them."""
     ids = sorted(account.id for account in accounts.values())
     found = {(AccountId(row.account_id), row.number): to_grant(row) for row in rows_of(source, OPEN_GRANTS, ids)}
-    held = [hold for of_account in holds.values() for hold in of_account]
-    # Most of what is held lies on grants that are open.
-    missing = [
-        hold.id for hold in held if any((hold.account_id, share.grant_number) not in found for share in hold.shares)
-    ]
-    found |= grants_under(source, missing)
+    names = {(hold.account_id, share.grant_number) for each in holds.values() for hold in each for share in hold.shares}
+    names |= {(accounts[customer_id].id, number) for customer_id, number in wanted.grants if customer_id in accounts}
+    names |= {(entry.account_id, move.grant_number) for entry in entries for move in entry.moves if move.grant_number}
     since = {accounts[id_].id: moment for id_, moment in wanted.used_at.items() if id_ in accounts}
     found |= expired_grants(source, since)
-    names = {(accounts[customer_id].id, number) for customer_id, number in wanted.grants if customer_id in accounts}
-    names |= {(entry.account_id, move.grant_number) for entry in entries for move in entry.moves if move.grant_number}
+    # Most of what is held lies on grants that are open.
     return found | named_grants(source, names - found.keys())

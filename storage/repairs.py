@@ -13,17 +13,17 @@ from billing.ledger.entries import Entry
 from billing.state import Grant
 from billing.values import AccountId, to_milliseconds
 from storage.mapping import key_hash, to_entry, to_grant
-from storage.statements import register
+from storage.statements import listed, padded_batches, register
 from storage.tables import credit_grants, credit_moves, credit_transactions
 from storage.transactions import Transaction
 
 GrantName = tuple[AccountId, int]
 """A grant's account and number."""
 
-GRANT = register(
-    "repairs.grant",
+GRANTS = register(
+    "repairs.grants",
     select(credit_grants).where(
-        credit_grants.c.account_id == bindparam("account_id"), credit_grants.c.number == bindparam("number")
+        credit_grants.c.account_id.in_(listed("account_ids")), credit_grants.c.number.in_(listed("numbers"))
     ),
 )
 EXPIRED_GRANTS = register(
@@ -54,11 +54,13 @@ MOVES = register(
 def named_grants(source: Transaction | Connection, names: Collection[GrantName]) -> dict[GrantName, Grant]:
     """These grants, whatever is left of them. A grant that there isn't is left out."""
     found: dict[GrantName, Grant] = {}
-    for account_id, number in sorted(names):
-        row = source.execute(GRANT, {"account_id": account_id, "number": number}).first()
-        if row is not None:
-            found[account_id, number] = to_grant(row)
-    return found
+    for batch in padded_batches(sorted(names)):
+        account_ids = [account_id for account_id, _ in batch]
+        numbers = [number for _, number in batch]
+        for row in source.execute(GRANTS, {"account_ids": account_ids, "numbers": numbers}):
+            found[AccountId(row.account_id), row.number] = to_grant(row)
+    # The lists are looked up apart, so that an account may have a grant of another one's number.
+    return {name: grant for name, grant in found.items() if name in names}
 
 
 def expired_grants(source: Transaction | Connection, since: Mapping[AccountId, datetime]) -> dict[GrantName, Grant]:

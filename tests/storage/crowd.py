@@ -28,7 +28,27 @@ FILL = (
     ),
     (
         "INSERT INTO credit_grants (account_id, number, origin, category, priority, amount, remaining, effective_at, "
-        "expires_at) {numbers}SELECT n + 500000, 1, 'signup', 'promotional', 50, 5, n % 5, 1, 2 FROM numbers"
+        "expires_at, spent, expired) {numbers}SELECT n + 500000, 1, 'signup', 'promotional', 50, 5, n % 5, 1, n, "
+        "CASE WHEN n % 100 > 0 THEN 5 - n % 5 ELSE 0 END, CASE WHEN n % 100 = 0 THEN 5 - n % 5 ELSE 0 END FROM numbers"
+    ),
+    # Holds of a few busy accounts, nearly all ended.
+    (
+        "INSERT INTO credit_holds (id, account_id, credits, captured, state, made_at, expires_at) {numbers}"
+        "SELECT n, n % 100 + 500001, 1, CASE WHEN n % 40 = 0 THEN 0 ELSE 1 END, "
+        "CASE WHEN n % 40 = 0 THEN 'open' ELSE 'captured' END, n, n FROM numbers"
+    ),
+    "INSERT INTO hold_shares (hold_id, line, grant_number, amount) {numbers}SELECT n, 0, 1, 1 FROM numbers",
+    (
+        "INSERT INTO charges (hold_id, number, account_id, seq, grant_number, amount_cents, created_at) {numbers}"
+        "SELECT n, 1, n % 100 + 500001, n, n, 200, n FROM numbers"
+    ),
+    (
+        "INSERT INTO ledger_checkpoints (number, made_at, accounts, previous_digest, digest, key_id, signature) "
+        "{numbers}SELECT n, n, 1, {hash}, {hash}, 'key', {hash} FROM numbers"
+    ),
+    (
+        "INSERT INTO ledger_heads (account_id, version, checkpoint, head) {numbers}"
+        "SELECT n + 500000, 1, n, {hash} FROM numbers"
     ),
     (
         "INSERT INTO credit_transactions (account_id, seq, kind, amount, balance_after, idempotency_key, key_hash, "
@@ -85,14 +105,19 @@ FILL = (
 GROWING = frozenset(
     {
         "billing_events",
+        "charges",
         "credit_accounts",
         "credit_grants",
+        "credit_holds",
         "credit_moves",
         "credit_notes",
         "credit_transactions",
         "customers",
         "effects",
+        "hold_shares",
         "installations",
+        "ledger_checkpoints",
+        "ledger_heads",
         "pace_bookings",
         "paces",
         "partitions",

@@ -14,7 +14,9 @@ FAR = "253402300799000"
 
 COLUMNS = {
     "credit_accounts": (("held", "0"), ("debt", "0"), ("next_timeout", FAR)),
-    "credit_grants": tuple((name, "0") for name in ("held", "spent", "expired", "revoked", "taken", "owed", "reversed")),
+    "credit_grants": tuple(
+        (name, "0") for name in ("held", "spent", "expired", "revoked", "taken", "owed", "reversed")
+    ),
     "credit_transactions": tuple((name, "0") for name in ("held_after", "debt_after", "hold_id", "reverses")),
 }
 """New columns of whole numbers, and what they hold where nobody says otherwise."""
