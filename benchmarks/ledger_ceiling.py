@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 from typing_extensions import override
 
-from benchmarks.ledger_places import account_of
+from benchmarks.ledger_places import GRANTED, account_of
 from storage.engines import parse_url, sqlite_path
 
 BATCH: Final = 64
@@ -37,15 +37,19 @@ ENTRY_COLUMNS: Final = (
 MOVE_COLUMNS: Final = ("account_id", "seq", "amount")
 """What differs from row to row. The others are as in the spend that the database was filled with."""
 
-GRANT_UPDATE: Final = "UPDATE credit_grants SET remaining = $1 WHERE account_id = $2 AND number = 1"
+GRANT_UPDATE: Final = (
+    "UPDATE credit_grants "
+    "SET remaining = $1, held = 0, spent = $2, expired = 0, revoked = 0, taken = 0, owed = 0, reversed = 0 "
+    "WHERE account_id = $3 AND number = 1"
+)
 ACCOUNT_UPDATE: Final = (
     "UPDATE credit_accounts "
-    "SET posted = $1, version = $2, grants_made = 1, next_expiry = $3, booked_at = $4, head = $5 "
-    "WHERE id = $6 AND version = $7"
+    "SET posted = $1, version = $2, grants_made = 1, next_expiry = $3, booked_at = $4, head = $5, held = 0, debt = 0, "
+    "next_timeout = $6 WHERE id = $7 AND version = $8"
 )
 LAST_ENTRY: Final = "SELECT * FROM credit_transactions ORDER BY id DESC LIMIT 1"
 LAST_MOVE: Final = "SELECT * FROM credit_moves WHERE credit = 'used' LIMIT 1"
-ACCOUNTS: Final = "SELECT id, version, posted, next_expiry, head FROM credit_accounts"
+ACCOUNTS: Final = "SELECT id, version, posted, next_expiry, next_timeout, head FROM credit_accounts"
 
 Row = tuple[Any, ...]
 
@@ -57,6 +61,7 @@ class _Account:
     version: int
     posted: int
     next_expiry: int
+    next_timeout: int
     head: bytes
 
 
@@ -115,10 +120,9 @@ class Ceiling(ABC):
             rows.moves.append((number, account.version, 1, *self._moves.rest))
         for number, version in before.items():
             account = self._accounts[number]
-            rows.grants.append((account.posted, number))
-            rows.accounts.append(
-                (account.posted, account.version, account.next_expiry, now, account.head, number, version)
-            )
+            rows.grants.append((account.posted, GRANTED - account.posted, number))
+            moment = (account.next_expiry, now, account.head, account.next_timeout)
+            rows.accounts.append((account.posted, account.version, *moment, number, version))
         return [future for _, _, future in batch], rows
 
 
