@@ -176,7 +176,7 @@ class Booking:
     notes: list[NoteRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book = Book(self.state.account, self.state.grants, self.now)
+        self.book = Book(self.state.account, self.state.grants, self.state.holds, self.now)
 
     def grant(self, amount: int, key: str, *, expires_at: datetime = NEVER, why: str = "") -> Entry:
         """Give credits."""
@@ -191,7 +191,7 @@ class Booking:
 
     def after(self) -> CustomerState:
         """The state with everything that was booked."""
-        return replace(self.state, account=self.book.account, grants=self.book.grants)
+        return replace(self.state, account=self.book.account, grants=self.book.grants, holds=self.book.holds)
 
     def changes(self, *, ends: Sequence[DeliveryEnd] = ()) -> Changes:
         """All of it, to be saved."""

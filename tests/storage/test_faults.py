@@ -100,7 +100,7 @@ async def save_a_batch(database: Database, clock: VirtualClock) -> Operation:
         assert not unit.remembered([(state.account.id, "used"), (state.account.id, "refused")])
         unit.signup_slots([slot.installer_id])
         changed = Booking(before=state, state=state, now=now)
-        changed.book.expire_due()
+        changed.book.book_due()
         changed.grant(10, "given", why="sorry")
         changed.spend(12, "used")
         fresh = Booking(before=None, state=new_customer(customer_id, account_id, 99, now), now=now)
