@@ -15,8 +15,11 @@ from billing.ports import Clock
 from bot.composition import GitHubSide, asking, opened, running, working
 from bot.edge import InFlight, edge_middleware
 from bot.health import Health
+from bot.ledger_key import PATH as LEDGER_KEY_PATH
+from bot.ledger_key import LedgerKey
 from bot.pages.home import HomePage
 from bot.settings import ServerSettings
+from bot.signing import Signer
 from bot.tasks import BackgroundTasks
 from bot.webhooks.counting import DeliveryCounter
 from bot.webhooks.preparing import Preparer
@@ -132,6 +135,7 @@ def _add_routes(app: web.Application, make_id: Callable[[], str]) -> None:
     app.router.add_get("/", home.show)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
+    app.router.add_get(LEDGER_KEY_PATH, LedgerKey(Signer.of(app[SETTINGS].ledger_signing_key)).show)
     add_webhooks(app, {hook: _receiver(app, hook, make_id) for hook in Hook})
 
 
