@@ -30,8 +30,9 @@ def to_customer(row: Row[Any]) -> Customer:
         source=row.source,
         created_at=from_milliseconds(row.created_at),
         signup_at=optional_moment(row.signup_at),
-        signup_withheld=row.signup_withheld,
-        shows_figures=row.shows_figures,
+        # SQLite's driver knows no truth values, only numbers.
+        signup_withheld=bool(row.signup_withheld),
+        shows_figures=bool(row.shows_figures),
     )
 
 
@@ -74,8 +75,8 @@ def to_subscription(row: Row[Any]) -> Subscription:
         period=period,
         pending_plan=row.pending_subscription_type,
         pending_effective_at=optional_moment(row.pending_effective_at),
-        cancel_at_period_end=row.subscription_cancel_at_period_end,
-        is_free=row.is_free,
+        cancel_at_period_end=bool(row.subscription_cancel_at_period_end),
+        is_free=bool(row.is_free),
         observation=row.observation,
         started_at=from_milliseconds(row.started_at),
         confirmed_at=from_milliseconds(row.confirmed_at),
