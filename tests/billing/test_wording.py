@@ -1,0 +1,144 @@
+"""What people read when something is refused: the words are part of what is promised."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from billing.errors import (
+    BillingError,
+    CannotActError,
+    ExpiredGrantError,
+    IdempotencyConflictError,
+    InsufficientCreditsError,
+    InvalidAmountError,
+    InvalidKeyError,
+    InvalidPlanCatalogError,
+    LeaseLostError,
+    UnknownCustomerError,
+)
+from billing.plans import parse_plans
+from billing.values import Credits
+from tests.billing.test_plans import SMALL
+
+WHOLE = "must be a whole number, zero or more"
+TEXT = 'a text in quotes, such as "Pro"'
+LIST = "a list of whole numbers, such as [10, 0]"
+TOPUP = '[topups.p]\ncredits = {credits}\nprice_cents = 1\nstripe_price = "p"\n[plans.payg]'
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (InvalidAmountError("seats", -1), "seats must be a whole number that isn't negative, not -1"),
+        (UnknownCustomerError("12"), "there is no customer 12"),
+        (InsufficientCreditsError(requested=3, available=2), "3 credits were asked for, 2 are available"),
+        (IdempotencyConflictError("a"), "the key 'a' was used before for another request"),
+        (
+            InvalidKeyError(""),
+            "the key '' is empty or begins like a key of the ledger's own; choose another one",
+        ),
+        (
+            ExpiredGrantError(datetime(2026, 1, 1, tzinfo=UTC)),
+            "the credits would have expired already, at 2026-01-01T00:00:00+00:00",
+        ),
+        (CannotActError("gone"), "gone"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(error: BillingError, text: str) -> None:
+    assert str(error) == text
+
+
+def test_refusals_and_failures_carry_what_they_are_about() -> None:
+    assert str(LeaseLostError("github:7")) == "the lease of github:7 was lost"
+    assert (InvalidAmountError("seats", -1).what, InvalidKeyError("a").key) == ("seats", "a")
+    assert CannotActError("gone").reason == "gone"
+    with pytest.raises(InvalidAmountError, match=r"^credits must be a whole number that isn't negative, not -1$"):
+        Credits(-1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "problem"),
+    [
+        ('name = "Trial"', "", "plans.trial: name", f"is missing; it must be {TEXT}"),
+        ('name = "Trial"', "name = 5", "plans.trial: name", f"must be {TEXT}, not 5"),
+        ("rank = 0", "", "plans.trial: rank", "is missing; it must be a whole number, zero or more"),
+        ("rank = 0", "rank = 1.5", "plans.trial: rank", f"{WHOLE}, not 1.5"),
+        ("rank = 0", "rank = 0\ncharge_on = 1", "plans.trial: charge_on", 'must be "merge" or "report", not 1'),
+        ("rank = 0", "rank = 0\nlow_balance = 10", "plans.trial: low_balance", f"must be {LIST}, not 10"),
+        (
+            "rank = 0",
+            "rank = 0\nmarketplace_plan_ids = [0]",
+            "plans.trial.marketplace_plan_ids",
+            "must hold ids as GitHub numbers them, which begin at 1",
+        ),
+        (
+            "rank = 0",
+            "rank = 0\nmarketplace_plan_ids = [5]\nprice_cent = 1",
+            "plans.trial: price_cent",
+            "is not a key of this table; did you mean price_cents?",
+        ),
+        (
+            'invoice = "each"',
+            "",
+            "plans.payg: invoice",
+            'is missing: with overage_cents it must be "each" or "weekly"',
+        ),
+        (
+            'invoice = "each"',
+            'invoice = "weekly"',
+            "plans.payg: overage_cap_cents",
+            "is missing: weekly invoices need the open amount, above zero, at which one is made at once",
+        ),
+        ("[plans.payg]", "[plans.PAYG]", "plans.PAYG", "a plan's id is made of a-z, 0-9, _ and -, such as [plans.pro]"),
+        (
+            'default_plan = "trial"',
+            'default_plan = "gold"',
+            "default_plan",
+            "names the plan 'gold', which has no [plans.gold] table (plans: trial, payg)",
+        ),
+        (
+            'metered_plan = "payg"',
+            'metered_plan = "gold"',
+            "metered_plan",
+            "names the plan 'gold', which has no [plans.gold] table (plans: trial, payg)",
+        ),
+        (
+            'metered_plan = "payg"',
+            'metered_plan = "trial"',
+            "metered_plan",
+            "names the plan 'trial', which needs overage_cents",
+        ),
+        ("[plans.payg]", TOPUP.format(credits=0), "topups.p: credits", "must be one or more"),
+        (
+            "[plans.payg]",
+            "[topups]\np = 5\n[plans.payg]",
+            "topups",
+            "must be made of tables, such as [topups.pro], not {'p': 5}",
+        ),
+    ],
+)
+def test_a_fault_of_the_catalogue_is_told_in_full(old: str, new: str, place: str, problem: str) -> None:
+    with pytest.raises(InvalidPlanCatalogError) as caught:
+        parse_plans(SMALL.replace(old, new, 1))
+    assert (caught.value.place, caught.value.problem) == (f"plans.toml: {place}", problem)
+
+
+def test_a_claimed_number_is_told_with_its_place() -> None:
+    claimed = SMALL.replace("rank = 0", "rank = 0\nmarketplace_plan_ids = [5]").replace(
+        "rank = 10", "rank = 10\nmarketplace_plan_ids = [5]"
+    )
+    with pytest.raises(InvalidPlanCatalogError) as caught:
+        parse_plans(claimed, source="mine.toml")
+    assert (caught.value.place, caught.value.problem) == (
+        "mine.toml: plans.payg.marketplace_plan_ids",
+        "5 belongs to plans.trial already",
+    )
+
+
+def test_what_the_catalogue_leaves_out_is_nothing() -> None:
+    catalog = parse_plans(SMALL.replace("[plans.payg]", TOPUP.format(credits=1)))
+    trial = catalog.default
+    assert catalog.currency == "usd"
+    assert catalog.topups["p"].id == "p"
+    assert (trial.signup_credits, trial.payment_method_credits) == (0, 0)
+    assert (trial.stripe_price, trial.stripe_linked_price, trial.stripe_overage_price) == ("", "", "")
