@@ -21,6 +21,7 @@ from billing.commands import (
     Postponed,
     Refused,
     RenameAccount,
+    ReverseEntry,
     ShowFigures,
 )
 from billing.decide import Decision, Facts, decide
@@ -31,7 +32,8 @@ from billing.plans import PlanCatalog
 from billing.ports import Changes, DeliveryEnd, Unit, Wanted
 from billing.records import Alarm, Recovery, Remembered
 from billing.state import CustomerState
-from billing.values import AccountId, CustomerId, GitHubAccountId
+from billing.values import AccountId, CustomerId, GitHubAccountId, HoldId
+from billing.wants import may_go_short, may_make_hold, wanted_by
 
 LOSSES_WITHIN: Final = timedelta(hours=1)
 
@@ -58,19 +60,26 @@ Result = Outcome | Busy | Failed
 """What a batch makes of one of its commands."""
 
 
-def run_batch(unit: Unit, commands: Sequence[Command], now: datetime, plans: PlanCatalog) -> list[Result]:
+def run_batch(
+    unit: Unit, commands: Sequence[Command], now: datetime, plans: PlanCatalog, *, billing_enabled: bool = True
+) -> list[Result]:
     """Carry out the commands in this transaction, in order, and return what became of each.
 
     A command that is refused or fails changes nothing for the others, not even for those of the same customer.
+    `billing_enabled` is the setting; the database's flag is asked for beside it.
     """
-    return _Batch(unit, commands, now, plans).run()
+    return _Batch(unit, commands, now, plans, billing_enabled=billing_enabled).run()
 
 
 class _Batch:
     """All the batch's customers on their way from before to after, and what the decisions may know beside them."""
 
-    def __init__(self, unit: Unit, commands: Sequence[Command], now: datetime, plans: PlanCatalog) -> None:
+    def __init__(
+        self, unit: Unit, commands: Sequence[Command], now: datetime, plans: PlanCatalog, *, billing_enabled: bool
+    ) -> None:
         self._unit = unit
+        # Whether we bill; not known until a command needs to know.
+        self._billing_on = None if billing_enabled else False
         self._commands = commands
         self._now = now
         self._plans = plans
@@ -84,7 +93,8 @@ class _Batch:
             for command in commands
             if isinstance(command, AccountCommand) and command.cause.lease not in self._lost
         ]
-        self._lock([command for command in commands if isinstance(command, CustomerCommand)], about_accounts)
+        about_customers = [command for command in commands if isinstance(command, CustomerCommand)]
+        self._lock(about_customers, about_accounts, wanted_by(keyed, now))
         self._recall(keyed)
         self._count_losses(about_accounts)
         self._look_up_slots([command for command in about_accounts if isinstance(command, FollowInstallation)])
@@ -101,18 +111,23 @@ class _Batch:
         self._unit.save(self._changes, self._now)
         return results
 
-    def _lock(self, about_customers: Sequence[CustomerCommand], about_accounts: Sequence[AccountCommand]) -> None:
-        """Lock and load all customers, and draw ids for those that may have to be made."""
+    def _lock(
+        self, about_customers: Sequence[CustomerCommand], about_accounts: Sequence[AccountCommand], wanted: Wanted
+    ) -> None:
+        """Lock and load all customers, and draw ids for those that may have to be made, and for holds."""
         customer_ids = {command.customer_id for command in about_customers}
         github_ids = {command.account.id for command in about_accounts}
-        locked = self._unit.lock(customer_ids, github_ids, Wanted(now=self._now))
+        locked = self._unit.lock(customer_ids, github_ids, wanted)
         self._busy = set(locked.busy)
         self._customer_ids = {github_id: state.customer.id for github_id, state in locked.by_github.items()}
         self._before = {state.customer.id: state for state in (*locked.by_id.values(), *locked.by_github.values())}
         self._states = dict(self._before)
         unknown = sorted(github_ids - locked.by_github.keys() - self._busy)
-        ids = iter(self._unit.new_ids(2 * len(unknown)) if unknown else ())
+        count = 2 * len(unknown) + sum(may_make_hold(command) for command in about_customers)
+        ids = iter(self._unit.new_ids(count) if count else ())
         self._new_ids = {github_id: (CustomerId(next(ids)), AccountId(next(ids))) for github_id in unknown}
+        self._hold_ids = map(HoldId, ids)
+        self._entries = {(entry.account_id, entry.seq): entry for entry in locked.entries}
 
     def _recall(self, commands: Sequence[KeyedCommand]) -> None:
         """Look up the answers that were given before for the batch's keys."""
@@ -158,13 +173,35 @@ class _Batch:
         """What the decision may know beside the customer."""
         facts = Facts(losses_last_hour=self._losses, living=self._living)
         if isinstance(command, KeyedCommand) and state is not None:
-            facts = replace(facts, remembered=self._remembered.get((state.account.id, command.key)))
+            facts = self._facts_about(command, state, facts)
         if isinstance(command, AccountCommand):
             facts = replace(facts, new_ids=self._new_ids.get(command.account.id))
         if isinstance(command, FollowInstallation):
             slots = (slot for slot in self._slots.values() if slot.installer_id == command.installer_id)
             facts = replace(facts, signup_slots=tuple(slots))
         return facts
+
+    def _facts_about(self, command: KeyedCommand, state: CustomerState, facts: Facts) -> Facts:
+        """What the decision on a keyed command may know."""
+        facts = replace(facts, remembered=self._remembered.get((state.account.id, command.key)))
+        if may_make_hold(command):
+            facts = replace(facts, hold_id=next(self._hold_ids))
+        if isinstance(command, ReverseEntry):
+            facts = replace(facts, entry=self._entry(state.account.id, command.seq))
+        if may_go_short(command, state, self._now):
+            facts = replace(facts, billing_on=self._is_billing_on())
+        return facts
+
+    def _entry(self, account_id: AccountId, seq: int) -> Entry | None:
+        """The entry, if it was loaded or this batch wrote it."""
+        written = (entry for entry in self._changes.entries if (entry.account_id, entry.seq) == (account_id, seq))
+        return self._entries.get((account_id, seq)) or next(written, None)
+
+    def _is_billing_on(self) -> bool:
+        """Whether we bill, by the setting and the database's flag; asked once."""
+        if self._billing_on is None:
+            self._billing_on = self._unit.is_billing_on()
+        return self._billing_on
 
     def _keep(self, decision: Decision) -> None:
         """Take over what was decided, for the batch's later commands and to be saved."""
@@ -186,6 +223,8 @@ class _Batch:
         changes.losses += decision.losses
         changes.signup_slots += decision.signup_slots
         changes.replies += decision.replies
+        changes.charges += decision.charges
+        changes.low_balances += decision.low_balances
         # Of several words about one thing the last counts.
         self._alarms |= {(each.kind, each.subject): each for each in decision.recoveries}
         self._alarms |= {(each.kind, each.subject): each for each in decision.alarms}

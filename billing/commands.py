@@ -378,7 +378,19 @@ class ShowFigures:
     shown: bool
 
 
-KeyedCommand = GrantCredits | RevokeCredits | SpendCredits
+KeyedCommand = (
+    GrantCredits
+    | RevokeCredits
+    | AdjustCredits
+    | SpendCredits
+    | RecordUsage
+    | HoldCredits
+    | CaptureHold
+    | ReleaseHold
+    | ExtendHold
+    | FollowRefund
+    | ReverseEntry
+)
 """Commands that carry an idempotency key: the same key and body always get the same answer."""
 
 DeliveryCommand = FollowMarketplace | FollowInstallation | RenameAccount | Answer | Ignore

@@ -71,6 +71,82 @@ class ExpiredGrantError(BillingError):
         self.expires_at = expires_at
 
 
+class InvalidTimeError(BillingError):
+    """A moment or a span of time that makes no sense here, such as usage that is yet to happen."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class InvalidOriginError(BillingError):
+    """Credits of this origin come about by themselves; nobody can ask for them."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"credits of the origin {origin} can't be granted by request")
+        self.origin = origin
+
+
+class UnknownHoldError(BillingError):
+    """The customer has no such hold."""
+
+    def __init__(self, hold_id: int) -> None:
+        super().__init__(f"there is no hold {hold_id}")
+        self.hold_id = hold_id
+
+
+class HoldEndedError(BillingError):
+    """The hold was captured or released, or timed out, before. `state` says which."""
+
+    def __init__(self, hold_id: int, state: str) -> None:
+        super().__init__(f"the hold {hold_id} has ended: it is {state}")
+        self.hold_id = hold_id
+        self.state = state
+
+
+class HoldExceededError(BillingError):
+    """More was to be captured than is held. Amounts are in units: credits, and what money or nobody will pay."""
+
+    def __init__(self, hold_id: int, *, requested: int, held: int) -> None:
+        super().__init__(f"{requested} were to be captured of hold {hold_id}, which holds {held}")
+        self.hold_id = hold_id
+        self.requested = requested
+        self.held = held
+
+
+class HoldTooLongError(BillingError):
+    """The hold would last longer than holds do. `latest_at` is when it can time out at the latest."""
+
+    def __init__(self, latest_at: datetime) -> None:
+        super().__init__(f"the hold can't last beyond {latest_at.isoformat()}")
+        self.latest_at = latest_at
+
+
+class UnknownGrantError(BillingError):
+    """The customer was never granted this."""
+
+    def __init__(self, grant_number: int) -> None:
+        super().__init__(f"there is no grant {grant_number}")
+        self.grant_number = grant_number
+
+
+class UnknownEntryError(BillingError):
+    """The customer's journal has no such entry."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"there is no entry {seq}")
+        self.seq = seq
+
+
+class EntryNotReversibleError(BillingError):
+    """The entry can't be taken back. `reason` says why, and what can be done instead."""
+
+    def __init__(self, seq: int, reason: str) -> None:
+        super().__init__(f"entry {seq} can't be reversed: {reason}")
+        self.seq = seq
+        self.reason = reason
+
+
 class CannotActError(BillingError):
     """GitHub lets us do nothing here: the App was suspended, or is installed no longer."""
 

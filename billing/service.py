@@ -30,7 +30,8 @@ BUSY_PAUSE_SECONDS: Final = 0.02
 class BillingService:
     """Carries out commands, each in one transaction that it shares with others."""
 
-    def __init__(self, store: Store, clock: Clock, plans: PlanCatalog) -> None:
+    def __init__(self, store: Store, clock: Clock, plans: PlanCatalog, *, billing_enabled: bool = True) -> None:
+        self._billing_enabled = billing_enabled
         self._store = store
         self._clock = clock
         self._plans = plans
@@ -112,7 +113,9 @@ class BillingService:
         """Carry out the commands in one transaction; if that breaks, each in one of its own."""
         now = self._clock.now()
         try:
-            return await self._store.transact(lambda unit: run_batch(unit, commands, now, self._plans))
+            return await self._store.transact(
+                lambda unit: run_batch(unit, commands, now, self._plans, billing_enabled=self._billing_enabled)
+            )
         except TemporaryFailureError as error:
             return [Failed(error)] * len(commands)
         except Exception as error:  # noqa: BLE001 -- each caller gets the error of its own command

@@ -1,5 +1,6 @@
 """Decisions: what becomes of a command, given the state of one customer. Pure functions, total over the commands."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -8,19 +9,18 @@ from billing.commands import (
     Command,
     FollowInstallation,
     FollowMarketplace,
-    GrantCredits,
     Ignore,
     Ignored,
+    KeyedCommand,
     RenameAccount,
-    RevokeCredits,
     ShowFigures,
-    SpendCredits,
 )
 from billing.decide.comments import answer_comment
-from billing.decide.credits import move_credits
 from billing.decide.customers import rename_account, show_figures
 from billing.decide.decision import Decision, Facts
 from billing.decide.installations import follow_installation
+from billing.decide.keyed import carry_out
+from billing.decide.low_balances import low_balances
 from billing.decide.marketplace import follow_marketplace
 from billing.plans import PlanCatalog
 from billing.state import CustomerState
@@ -36,6 +36,14 @@ def decide(state: CustomerState | None, command: Command, now: datetime, plans: 
     """
     if state is not None:
         now = max(now, state.account.booked_at)
+    decision = _decide(state, command, now, plans, facts)
+    told = low_balances(state, decision, plans)
+    return replace(decision, low_balances=told) if told else decision
+
+
+def _decide(state: CustomerState | None, command: Command, now: datetime, plans: PlanCatalog, facts: Facts) -> Decision:
+    if isinstance(command, KeyedCommand):
+        return carry_out(state, command, now, facts)
     match command:
         case FollowMarketplace():
             return follow_marketplace(state, command, now, plans, facts)
@@ -49,7 +57,5 @@ def decide(state: CustomerState | None, command: Command, now: datetime, plans: 
             return show_figures(state, command)
         case Ignore():
             return Decision(outcome=Ignored(reason=command.reason))
-        case GrantCredits() | RevokeCredits() | SpendCredits():
-            return move_credits(state, command, now, facts)
         case _:
             assert_never(command)

@@ -6,9 +6,9 @@ from typing import Final
 
 from billing.commands import Cause, Outcome, Postponed
 from billing.ledger.entries import Entry
-from billing.records import Alarm, Loss, NoteRow, Recovery, Remembered, Reply, SignupSlot
+from billing.records import Alarm, Charge, Loss, LowBalance, NoteRow, Recovery, Remembered, Reply, SignupSlot
 from billing.state import CustomerState
-from billing.values import AccountId, CustomerId
+from billing.values import NO_HOLD, AccountId, CustomerId, HoldId
 
 PATIENCE: Final = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
 """How long each time until GitHub is asked again when its answer contradicts its delivery; then the answer stands
@@ -27,6 +27,10 @@ class Facts:
             them.
         living: how many Marketplace subscriptions live; only looked up when it matters.
         signup_slots: the places that the installing user has taken, old ones included.
+        hold_id: for the hold, where the command may have to make one.
+        entry: the one that the command takes back; None if there is none.
+        billing_on: whether we bill. While we don't, nothing is refused for want of credits or money, and nothing is
+            owed or charged (rule 36).
     """
 
     new_ids: tuple[CustomerId, AccountId] | None = None
@@ -34,6 +38,9 @@ class Facts:
     losses_last_hour: int = 0
     living: int = 0
     signup_slots: tuple[SignupSlot, ...] = ()
+    hold_id: HoldId = NO_HOLD
+    entry: Entry | None = None
+    billing_on: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,8 @@ class Decision:
     alarms: tuple[Alarm, ...] = ()
     recoveries: tuple[Recovery, ...] = ()
     replies: tuple[Reply, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    low_balances: tuple[LowBalance, ...] = ()
 
 
 def overtaken(now: datetime) -> Decision:

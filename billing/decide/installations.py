@@ -109,8 +109,8 @@ def _signed_up(
         if slot is None:
             return Decision(state=replace(state, customer=replace(customer, signup_withheld=True)), outcome=applied)
         slots = (SignupSlot(installer_id=command.installer_id, slot=slot, customer_id=customer.id, taken_at=now),)
-    book = Book(state.account, state.grants, now)
-    book.expire_due()
+    book = Book(state.account, state.grants, state.holds, now)
+    book.book_due()
     book.grant(
         Terms(origin=Origin.SIGNUP, category=Category.PROMOTIONAL, amount=amount, expires_at=NEVER),
         Voucher(
@@ -121,7 +121,9 @@ def _signed_up(
         ),
     )
     return Decision(
-        state=replace(state, customer=replace(customer, signup_at=now), account=book.account, grants=book.grants),
+        state=replace(
+            state, customer=replace(customer, signup_at=now), account=book.account, grants=book.grants, holds=book.holds
+        ),
         entries=tuple(book.entries),
         signup_slots=slots,
         outcome=replace(applied, entries=tuple(entry.seq for entry in book.entries)),

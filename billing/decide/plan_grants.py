@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from billing.commands import Cause, PendingChange
-from billing.ledger.balance import burn_order
 from billing.ledger.book import Book, Terms, Voucher
+from billing.ledger.burning import burn_order
 from billing.periods import utc_date
 from billing.plans import Plan
 from billing.state import Grant, Period, Subscription
@@ -26,7 +26,7 @@ def grant_target(
     period = subscription.period
     if period is None or period.target <= period.granted:
         return subscription
-    book.expire_due()
+    book.book_due()
     expires_at = _expiry(period, pending)
     name = f"{subscription.provider}:{to_milliseconds(period.starts_at)}"
     if not period.grants:

@@ -199,7 +199,7 @@ def _allowance_before(observed: Observed, plans: PlanCatalog) -> int:
     plan = plans.find(before.plan)
     if plan is None or not grants_credits(before):
         return 0
-    return observed.allowance if observed.is_same_deal else monthly_allowance(plan, before.unit_count)
+    return monthly_allowance(plan, before.unit_count)
 
 
 def _share_since_change(observed: Observed, amount: int, *, start: date, end: date, anchor_day: int) -> int:

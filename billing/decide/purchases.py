@@ -64,14 +64,14 @@ def follow_purchase(
         confirmed_at=command.cause.asked_at,
         last_delivery_id=command.cause.delivery_id,
     )
-    book = Book(state.account, state.grants, now)
+    book = Book(state.account, state.grants, state.holds, now)
     if plan is not None and grants_credits(after):
         observed = Observed(
             before=before, after=after, plan=plan, effective_at=held_since, is_purchase=is_purchase, now=now
         )
         after = grant_target(book, follow_period(observed, plans), plan, truth.pending, command.cause, now)
     return Decision(
-        state=replace(with_subscription(state, after), account=book.account, grants=book.grants),
+        state=replace(with_subscription(state, after), account=book.account, grants=book.grants, holds=book.holds),
         entries=tuple(book.entries),
         alarms=() if plan is not None else (_unknown_plan(truth),),
         recoveries=_recoveries(before, plans),

@@ -1,49 +1,61 @@
-"""What grants come to: the order in which they burn, what is due to expire, and what is left to spend."""
+"""What an account comes to: what can be spent, what is held, what is owed."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from billing.state import CustomerState, Grant
-from billing.values import NEVER, NO_CREDITS, Category, Credits
+from billing.ledger.book import Book
+from billing.ledger.burning import BurnRank, burn_order, burn_rank, is_due, next_expiry
+from billing.state import CreditAccount, CustomerState, Grant, Hold
+from billing.values import Credits
 
-BurnRank = tuple[int, datetime, bool, datetime, int]
+# The order in which grants burn can be had from here as well: whoever shows a balance shows it.
+__all__ = [
+    "Balance",
+    "BurnRank",
+    "available",
+    "balance_of",
+    "burn_order",
+    "burn_rank",
+    "is_due",
+    "next_expiry",
+    "standing",
+]
 
 
-def burn_rank(grant: Grant) -> BurnRank:
-    """The grant's place in the burn order; the lowest burns first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What an account comes to at a moment, in credits.
 
-    Priority, then the earliest expiry, promotional before paid, the earliest effective, and the number, which no two
-    grants of an account share, so the order is total (docs/decisions/0014-burn-order.md).
+    Attributes:
+        available: can be spent or held.
+        held: set aside by open holds.
+        debt: what the customer owes.
     """
-    return (
-        grant.priority,
-        grant.expires_at,
-        grant.category is Category.PAID,
-        grant.effective_at,
-        grant.number,
-    )
+
+    available: int
+    held: int
+    debt: int
 
 
-def burn_order(grants: Iterable[Grant]) -> list[Grant]:
-    """The open grants, in the order in which they burn."""
-    return sorted((grant for grant in grants if grant.remaining), key=burn_rank)
+def standing(state: CustomerState, now: datetime) -> Balance:
+    """What the customer has now, with everything that is due and nothing of it booked.
 
-
-def is_due(grant: Grant, now: datetime) -> bool:
-    """Whether what remains of the grant has expired, booked or not. It can be spent up to that moment, not at it."""
-    return grant.remaining > 0 and grant.expires_at <= now
-
-
-def next_expiry(grants: Iterable[Grant]) -> datetime:
-    """The earliest expiry among the open grants."""
-    return min((grant.expires_at for grant in grants if grant.remaining), default=NEVER)
+    Of holds that may have timed out, the state has to bring those that have, with the grants they lie on.
+    """
+    return balance_of(state.account, state.grants, state.holds, now)
 
 
 def available(state: CustomerState, now: datetime) -> Credits:
-    """What the customer can spend now: the balance less what is due to expire, without booking that."""
-    account = state.account
+    """What the customer can spend now: the balance less what is held and what is due to expire."""
+    return Credits(standing(state, now).available)
+
+
+def balance_of(account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold], now: datetime) -> Balance:
+    """What an account comes to: as if what is due were booked now, in a book that is thrown away."""
     now = max(now, account.booked_at)
-    if now < account.next_expiry:
-        return Credits(account.posted)
-    due = sum((grant.remaining for grant in state.grants if is_due(grant, now)), start=NO_CREDITS.count)
-    return Credits(account.posted - due)
+    if now >= min(account.next_expiry, account.next_timeout):
+        book = Book(account, grants, holds, now)
+        book.book_due()
+        account = book.account
+    return Balance(available=account.posted - account.held, held=account.held, debt=account.debt)

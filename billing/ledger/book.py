@@ -1,27 +1,35 @@
-"""One account's book while a decision is being made: it posts entries and keeps head, balance and grants in step."""
+"""One account's book while a decision is being made: it posts entries and keeps all that follows from them in step."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
-from billing.ledger.balance import burn_order, is_due, next_expiry
-from billing.ledger.chain import digest, digest_terms, hash_entry
+from billing.ledger.burning import burn_order, is_due, next_expiry
+from billing.ledger.chain import HASH_VERSION, digest, digest_terms, hash_entry
 from billing.ledger.entries import Entry, Move
-from billing.state import CreditAccount, Grant
-from billing.values import Category, Credits, EntryKind, Origin, to_the_millisecond
+from billing.ledger.places import EFFECTS, ROUTES, Line, moved
+from billing.ledger.refunds import clawback_lines, forgiving_lines
+from billing.records import Charge
+from billing.state import CreditAccount, Grant, Hold
+from billing.values import (
+    NEVER,
+    NO_HOLD,
+    Category,
+    Credits,
+    EntryKind,
+    HoldId,
+    HoldState,
+    Origin,
+    Place,
+    to_the_millisecond,
+)
 
-GRANT_PLACE = "grant"
-"""The place inside the account: a grant of the customer's."""
+CLOCK: Final = "clock"
+"""The actor of what happens by the passing of time, or follows by itself from another entry."""
 
-OUTSIDE_PLACES = {
-    EntryKind.GRANT: "issued",
-    EntryKind.SPEND: "used",
-    EntryKind.EXPIRE: "expired",
-    EntryKind.REVOKE: "revoked",
-}
-"""Where the credits of each kind of entry come from or go to."""
-
-CLOCK = "clock"
-"""The actor of what happens by the passing of time."""
+REPAYING: Final = frozenset({Origin.PLAN, Origin.PURCHASE, Origin.REFUND_REVERSAL})
+"""Origins of grants that repay debt before they can be spent. What was given isn't used for that (rule 1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,10 @@ class Voucher:
     request_hash: bytes = b""
     note_hash: bytes = b""
 
+    def about(self, *ids: str) -> "Voucher":
+        """The same, with these ids behind what it is about."""
+        return replace(self, reference=" ".join(filter(None, (self.reference, *ids))))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -62,129 +74,275 @@ class Terms:
 class Book:
     """One account's book, open for a decision.
 
+    `grants` and `holds` are those that the decision may need, `now` is when it is booked.
+
     Attributes:
-        account: the account as it stands after the entries so far.
         entries: what was posted, in order.
+        charges: the paid units for which money is to be asked.
+        now: when everything is booked; never before the account's last booking.
     """
 
-    def __init__(self, account: CreditAccount, grants: tuple[Grant, ...], now: datetime) -> None:
-        self.account = account
+    def __init__(self, account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold], now: datetime) -> None:
         self.entries: list[Entry] = []
+        self.charges: list[Charge] = []
+        self.now = now
+        self._account = account
         self._grants = {grant.number: grant for grant in grants}
-        self._now = now
+        self._holds = {hold.id: hold for hold in holds}
+        # Whether the earliest expiry may be another by now.
+        self._reopened = False
+
+    @property
+    def account(self) -> CreditAccount:
+        """The account as it stands after the entries so far."""
+        if self._reopened:
+            self._account = replace(self._account, next_expiry=next_expiry(self._grants.values()))
+            self._reopened = False
+        return self._account
 
     @property
     def grants(self) -> tuple[Grant, ...]:
-        """All grants that were open or were made, with what remains of them."""
+        """All grants that were brought along or were made, as they stand."""
         return tuple(self._grants.values())
 
-    def expire_due(self) -> None:
-        """Post what has expired by now, one entry a grant, so that nothing expired can be spent."""
-        if self._now < self.account.next_expiry:
-            return
-        for grant in burn_order(self.grants):
-            if is_due(grant, self._now):
-                self.expire(grant, occurred_at=grant.expires_at)
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """All holds that were brought along or were made, as they stand."""
+        return tuple(self._holds.values())
 
-    def expire(self, grant: Grant, *, occurred_at: datetime) -> Entry:
-        """Post the expiry of all that remains of the grant."""
-        # The sequence number keeps the key unique even if credits should ever return to a grant that expired.
-        key = f"expire:{grant.number}:{self.account.version + 1}"
-        voucher = Voucher(key=key, actor=CLOCK, occurred_at=occurred_at, reference=f"grant:{grant.number}")
-        return self._take(EntryKind.EXPIRE, [(grant, grant.remaining)], voucher)
+    @property
+    def available(self) -> int:
+        """How many credits can be spent or held, once what is due is booked."""
+        return self._account.posted - self._account.held
 
-    def grant(self, terms: Terms, voucher: Voucher) -> Entry:
-        """Post a new grant. Its entry vouches for its terms by their digest."""
+    @property
+    def debt(self) -> int:
+        """How many credits the customer owes."""
+        return self._account.debt
+
+    @property
+    def next_seq(self) -> int:
+        """The sequence number that the next entry will have."""
+        return self._account.version + 1
+
+    def grant_numbered(self, number: int) -> Grant | None:
+        """The grant as it stands."""
+        return self._grants.get(number)
+
+    def hold_with(self, hold_id: HoldId) -> Hold | None:
+        """The hold as it stands."""
+        return self._holds.get(hold_id)
+
+    def keep(self, hold: Hold) -> None:
+        """Take over a hold that was made or changed."""
+        self._holds[hold.id] = hold
+        if hold.state is HoldState.OPEN and hold.expires_at < self._account.next_timeout:
+            self._account = replace(self._account, next_timeout=hold.expires_at)
+
+    def set_target(self, number: int, target: int) -> Grant:
+        """Take note of how much of the grant has to be given back altogether."""
+        self._grants[number] = replace(self._grants[number], reversed=target)
+        return self._grants[number]
+
+    def book_due(self) -> None:
+        """Post what the passing of time has brought about: holds that timed out, then grants that expired.
+
+        So nothing expired can be spent, and what a hold gives back can be.
+        """
+        if self.now >= self._account.next_timeout:
+            self._time_out()
+        if self.now >= self.account.next_expiry:
+            for grant in burn_order(self.grants):
+                if is_due(grant, self.now):
+                    self.expire(grant, occurred_at=grant.expires_at)
+
+    def issue(self, terms: Terms) -> Grant:
+        """Make a grant, which is empty until an entry moves its credits there."""
         grant = Grant(
-            number=self.account.grants_made + 1,
+            number=self._account.grants_made + 1,
             origin=terms.origin,
             category=terms.category,
             priority=terms.priority,
             amount=terms.amount.count,
-            remaining=terms.amount.count,
-            effective_at=self._now,
+            remaining=0,
+            effective_at=self.now,
             expires_at=to_the_millisecond(terms.expires_at),
             provider=terms.provider,
             period_starts_at=terms.period_starts_at,
         )
         self._grants[grant.number] = grant
-        self.account = replace(self.account, grants_made=grant.number)
-        reference = f"{voucher.reference} terms:{digest_terms(grant)}".lstrip()
-        move = Move(
-            line=0,
-            debit=OUTSIDE_PLACES[EntryKind.GRANT],
-            credit=GRANT_PLACE,
-            grant_number=grant.number,
-            amount=grant.amount,
-        )
-        return self._post(EntryKind.GRANT, (move,), replace(voucher, reference=reference))
+        self._account = replace(self._account, grants_made=grant.number)
+        return grant
+
+    def grant(self, terms: Terms, voucher: Voucher) -> Entry:
+        """Post a new grant, which repays debt if it is of an origin that does.
+
+        The entry vouches for the grant's terms by their digest.
+        """
+        grant = self.issue(terms)
+        line = (Place.ISSUED, Place.GRANT, grant.number, grant.amount)
+        entry = self.post(EntryKind.GRANT, [line], voucher.about(f"terms:{digest_terms(grant)}"))
+        if self.debt and grant.origin in REPAYING:
+            line = (Place.GRANT, Place.DEBT, grant.number, min(grant.amount, self.debt))
+            self.post(EntryKind.REPAY, [line], self.own_voucher("repay", grant))
+        return entry
+
+    def restore(self, count: int, *, entry: Entry) -> None:
+        """Grant anew what an entry gives back but no grant has room for."""
+        if not count:
+            return
+        terms = Terms(origin=Origin.REFUND_REVERSAL, category=Category.PAID, amount=Credits(count), expires_at=NEVER)
+        voucher = self.own_voucher("refund_reversal")
+        self.grant(terms, voucher.about(f"entry:{entry.seq}"))
 
     def spend(self, amount: Credits, voucher: Voucher) -> Entry:
         """Post a spend over the grants in burn order. The caller has made sure that they suffice."""
-        return self._take(EntryKind.SPEND, self._allocate(amount), voucher)
+        return self.post(EntryKind.SPEND, self.allocate(amount.count, Place.USED), voucher)
 
     def revoke(self, amount: Credits, voucher: Voucher) -> Entry:
-        """Post credits taken back, in burn order. The caller has made sure that there are enough."""
-        return self._take(EntryKind.REVOKE, self._allocate(amount), voucher)
+        """Post credits taken back by hand, in burn order. The caller has made sure that there are enough."""
+        return self.post(EntryKind.REVOKE, self.allocate(amount.count, Place.REVOKED), voucher)
 
-    def _allocate(self, amount: Credits) -> list[tuple[Grant, int]]:
-        """Say which grants pay how much, in burn order."""
-        shares: list[tuple[Grant, int]] = []
-        missing = amount.count
-        for grant in burn_order(self.grants):
+    def waive(self, amount: int, voucher: Voucher) -> Entry:
+        """Post usage that nobody pays for."""
+        return self.post(EntryKind.WAIVE, [(Place.WAIVED, Place.USED, 0, amount)], voucher)
+
+    def expire(self, grant: Grant, *, occurred_at: datetime) -> Entry:
+        """Post the expiry of all that remains of the grant."""
+        line = (Place.GRANT, Place.EXPIRED, grant.number, grant.remaining)
+        return self.post(EntryKind.EXPIRE, [line], self.own_voucher("expire", grant, occurred_at=occurred_at))
+
+    def release(self, hold: Hold, state: HoldState, voucher: Voucher) -> Entry:
+        """Post the end of a hold of which nothing is captured; its credits return to their grants."""
+        lines = [(Place.HELD, Place.GRANT, share.grant_number, share.amount) for share in hold.shares]
+        entry = self.post(EntryKind.RELEASE, lines, voucher, hold_id=hold.id)
+        self.keep(replace(hold, state=state))
+        self.put_right((share.grant_number for share in hold.shares), since=entry.occurred_at)
+        return entry
+
+    def put_right(self, numbers: Iterable[int], *, since: datetime, forgives: bool = False) -> None:
+        """Post what is due of grants that credits returned to, or that more was spent of: refunds first, then expiry.
+
+        `since` is when they returned; `forgives` also takes debt off that is no longer due.
+        """
+        for number in numbers:
+            if forgives:
+                lines = forgiving_lines(self._grants[number], self.debt)
+                self._follow_up(EntryKind.REINSTATE, lines, "reinstate", number)
+            self._follow_up(EntryKind.CLAWBACK, clawback_lines(self._grants[number]), "clawback", number)
+            grant = self._grants[number]
+            if is_due(grant, self.now):
+                self.expire(grant, occurred_at=max(grant.expires_at, since))
+
+    def allocate(self, count: int, credit: Place) -> list[Line]:
+        """The moves that take so many credits to a place, from the grants in burn order."""
+        lines: list[Line] = []
+        missing = count
+        for grant in burn_order(self._grants.values()):
             share = min(missing, grant.remaining)
             if not share:
                 break
-            shares.append((grant, share))
+            lines.append((Place.GRANT, credit, grant.number, share))
             missing -= share
         assert missing == 0, "the caller looks at the balance first"
-        return shares
+        return lines
 
-    def _take(self, kind: EntryKind, shares: list[tuple[Grant, int]], voucher: Voucher) -> Entry:
-        """Post an entry that takes these shares from these grants, one move each."""
-        for grant, share in shares:
-            self._grants[grant.number] = replace(grant, remaining=grant.remaining - share)
-        moves = tuple(
-            Move(
-                line=line,
-                debit=GRANT_PLACE,
-                credit=OUTSIDE_PLACES[kind],
-                grant_number=grant.number,
-                amount=share,
-            )
-            for line, (grant, share) in enumerate(shares)
+    def own_voucher(self, name: str, grant: Grant | None = None, *, occurred_at: datetime | None = None) -> Voucher:
+        """The voucher of an entry of our own making.
+
+        The sequence number keeps its key unique: credits may return to a grant that has expired, and expire again.
+        """
+        about = "" if grant is None or name == "repay" else f"{grant.number}:"
+        return Voucher(
+            key=f"{name}:{about}{self.next_seq}",
+            actor=CLOCK,
+            occurred_at=occurred_at or self.now,
+            reference="" if grant is None else f"grant:{grant.number}",
         )
-        return self._post(kind, moves, voucher)
 
-    def _post(self, kind: EntryKind, moves: tuple[Move, ...], voucher: Voucher) -> Entry:
-        """Append the entry to the chain and bring the account's head along."""
-        total = sum(move.amount for move in moves)
-        amount = total if kind is EntryKind.GRANT else -total
-        unchained = Entry(
-            account_id=self.account.id,
-            seq=self.account.version + 1,
+    def post(
+        self,
+        kind: EntryKind,
+        lines: Sequence[Line],
+        voucher: Voucher,
+        *,
+        hold_id: HoldId = NO_HOLD,
+        reverses: int = 0,
+    ) -> Entry:
+        """Append an entry that moves credits along these lines, and bring account and grants along."""
+        account = self._account
+        amount, held, debt = self._move(kind, lines)
+        unhashed = Entry(
+            account_id=account.id,
+            seq=account.version + 1,
             kind=kind,
             amount=amount,
-            balance_after=Credits(self.account.posted + amount).count,
+            balance_after=account.posted + amount,
             key=voucher.key,
             request_hash=voucher.request_hash or digest("own", (kind.value, voucher.key, amount, voucher.reference)),
             occurred_at=to_the_millisecond(voucher.occurred_at),
-            recorded_at=self._now,
+            recorded_at=self.now,
             actor=voucher.actor,
             reference=voucher.reference,
             note_hash=voucher.note_hash,
-            moves=moves,
-            previous_hash=self.account.head,
+            moves=tuple(
+                Move(line=line, debit=debit.value, credit=credit.value, grant_number=number, amount=count)
+                for line, (debit, credit, number, count) in enumerate(lines)
+            ),
+            previous_hash=account.head,
             hash=b"",
+            held_after=account.held + held,
+            debt_after=account.debt + debt,
+            hold_id=hold_id,
+            reverses=reverses,
+            unit=account.unit,
+            hash_version=HASH_VERSION,
         )
-        entry = replace(unchained, hash=hash_entry(unchained))
+        entry = replace(unhashed, hash=hash_entry(unhashed))
+        assert 0 <= entry.held_after <= entry.balance_after, "an account is never overdrawn"
+        assert entry.debt_after >= 0, "nobody is owed by us"
         self.entries.append(entry)
-        self.account = replace(
-            self.account,
+        self._account = replace(
+            account,
             posted=entry.balance_after,
+            held=entry.held_after,
+            debt=entry.debt_after,
             version=entry.seq,
-            next_expiry=next_expiry(self._grants.values()),
             booked_at=entry.recorded_at,
             head=entry.hash,
         )
         return entry
+
+    def _move(self, kind: EntryKind, lines: Sequence[Line]) -> tuple[int, int, int]:
+        """Bring the grants along, and say by how much the account's balance, held credits and debt change."""
+        posted = held = debt = 0
+        for debit, credit, number, count in lines:
+            assert count > 0, "a move moves something"
+            assert (debit, credit) in ROUTES[kind], f"no {kind} moves credits from {debit} to {credit}"
+            effect = EFFECTS[debit, credit]
+            posted += effect.posted * count
+            held += effect.held * count
+            debt += effect.debt * count
+            if number:
+                before = self._grants[number]
+                after = moved(before, kind, debit, credit, count)
+                assert min(after.remaining, after.held, after.spent, after.revoked, after.owed) >= 0, "overdrawn"
+                self._grants[number] = after
+                self._reopened |= bool(before.remaining) != bool(after.remaining)
+        return posted, held, debt
+
+    def _follow_up(self, kind: EntryKind, lines: list[Line], name: str, number: int) -> None:
+        if lines:
+            self.post(kind, lines, self.own_voucher(name, self._grants[number]))
+
+    def _time_out(self) -> None:
+        """Post the time-outs that are due, and find out when the next one is."""
+        for hold in sorted(self._open_holds(), key=lambda each: (each.expires_at, each.id)):
+            if hold.expires_at <= self.now:
+                voucher = Voucher(key=f"timeout:{hold.id}", actor=CLOCK, occurred_at=hold.expires_at)
+                self.release(hold, HoldState.TIMED_OUT, voucher)
+        bound = min((hold.expires_at for hold in self._open_holds()), default=NEVER)
+        self._account = replace(self._account, next_timeout=bound)
+
+    def _open_holds(self) -> list[Hold]:
+        return [hold for hold in self._holds.values() if hold.state is HoldState.OPEN]

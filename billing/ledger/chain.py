@@ -6,18 +6,22 @@ before it is the version of this encoding. Changing anything here needs a new ve
 booked must verify for ever (docs/decisions/0016-hash-chain-and-notes.md).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Final, assert_never
+from operator import attrgetter
+from typing import Any, Final
 
 from billing.commands import Note
-from billing.ledger.entries import Entry, Move
-from billing.state import Grant
-from billing.values import to_milliseconds
+from billing.ledger.entries import Entry
+from billing.state import Grant, Hold
+from billing.values import EntryKind, Place, to_milliseconds
 
-HASH_VERSION: Final = 1
+HASH_VERSION: Final = 2
 """The version of the encoding that new entries are hashed by."""
+
+RECORD_VERSION: Final = 1
+"""The version of the encoding of everything else: notes, terms, requests, checkpoints."""
 
 FIRST_HEAD: Final = bytes(32)
 """What the first entry of a chain follows."""
@@ -28,37 +32,74 @@ TERMS_BYTES: Final = 16
 Field = int | str | bytes | datetime
 """What can be encoded."""
 
+HASHED_FIELDS: Final[Mapping[int, tuple[str, ...]]] = {
+    1: (
+        "previous_hash",
+        "account_id",
+        "seq",
+        "kind",
+        "amount",
+        "balance_after",
+        "key",
+        "request_hash",
+        "occurred_at",
+        "recorded_at",
+        "actor",
+        "reference",
+        "note_hash",
+    ),
+    2: (
+        "previous_hash",
+        "account_id",
+        "seq",
+        "kind",
+        "amount",
+        "balance_after",
+        "key",
+        "request_hash",
+        "occurred_at",
+        "recorded_at",
+        "actor",
+        "reference",
+        "note_hash",
+        "unit",
+        "held_after",
+        "debt_after",
+        "hold_id",
+        "reverses",
+    ),
+}
+"""What an entry's hash covers, by the version it was hashed under: its attributes in order; its moves follow. A signed
+statement has the very same."""
 
-def digest(kind: str, fields: Iterable[Field]) -> bytes:
+_HASHED_OF: Final = {version: attrgetter(*names) for version, names in HASHED_FIELDS.items()}
+
+_LENGTHS: Final = tuple(length.to_bytes(8, "big") for length in range(256))
+"""The lengths of nearly all fields, as they are written."""
+
+
+def digest(kind: str, fields: Iterable[Field], version: int = RECORD_VERSION) -> bytes:
     """The SHA-256 of this kind of record with these fields, 32 bytes."""
-    parts = [bytes([HASH_VERSION])]
+    parts = [bytes((version,))]
     for field in (kind, *fields):
-        content = _content(field)
-        parts += [len(content).to_bytes(8, "big"), content]
+        content = _CONTENT[type(field)](field)
+        length = len(content)
+        parts.append(_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(8, "big"))
+        parts.append(content)
     return sha256(b"".join(parts)).digest()
+
+
+def entry_fields(entry: Entry) -> tuple[Field, ...]:
+    """All of the entry that its hash covers, in order: the attributes of its version, how many moves, and each move."""
+    fields: tuple[Field, ...] = (*_HASHED_OF[entry.hash_version](entry), len(entry.moves))
+    for move in entry.moves:
+        fields += (move.line, move.debit, move.credit, move.grant_number, move.amount)
+    return fields
 
 
 def hash_entry(entry: Entry) -> bytes:
     """The hash that belongs in the entry: over all its fields but that one, its moves included, 32 bytes."""
-    return digest(
-        "entry",
-        (
-            entry.previous_hash,
-            entry.account_id,
-            entry.seq,
-            entry.kind.value,
-            entry.amount,
-            entry.balance_after,
-            entry.key,
-            entry.request_hash,
-            entry.occurred_at,
-            entry.recorded_at,
-            entry.actor,
-            entry.reference,
-            entry.note_hash,
-            *_moves(entry.moves),
-        ),
-    )
+    return digest("entry", entry_fields(entry), entry.hash_version)
 
 
 def hash_note(note: Note) -> bytes:
@@ -84,21 +125,27 @@ def digest_terms(grant: Grant) -> str:
     )[:TERMS_BYTES].hex()
 
 
-def _moves(moves: tuple[Move, ...]) -> Iterable[Field]:
-    yield len(moves)
-    for move in moves:
-        yield from (move.line, move.debit, move.credit, move.grant_number, move.amount)
+def digest_hold(hold: Hold) -> str:
+    """The digest of everything about a hold that never changes, as 32 hexadecimal digits. Its shares are moves."""
+    return digest(
+        "hold", (hold.id, hold.made_at, hold.reference, hold.paid_units, hold.price_cents, hold.waived_units)
+    )[:TERMS_BYTES].hex()
 
 
-def _content(field: Field) -> bytes:
-    match field:
-        case bytes():
-            return field
-        case str():
-            return field.encode()
-        case datetime():
-            return b"%d" % to_milliseconds(field)
-        case int():
-            return b"%d" % field
-        case _:
-            assert_never(field)
+def _whole(number: int) -> bytes:
+    return b"%d" % number
+
+
+def _moment(moment: datetime) -> bytes:
+    return b"%d" % to_milliseconds(moment)
+
+
+_CONTENT: Final[Mapping[type, Callable[[Any], bytes]]] = {
+    bytes: bytes,
+    str: str.encode,
+    EntryKind: str.encode,
+    Place: str.encode,
+    int: _whole,
+    datetime: _moment,
+}
+"""How each type of field becomes bytes. A type that isn't here is a bug, and says so."""

@@ -1,0 +1,39 @@
+"""Balances set right by hand."""
+
+from dataclasses import replace
+
+from billing.commands import AdjustCredits
+from billing.ledger.book import Book, Terms, Voucher
+from billing.ledger.entries import Entry
+from billing.values import NEVER, Category, Credits, EntryKind, Origin, Place
+
+
+def adjust(book: Book, command: AdjustCredits, voucher: Voucher) -> Entry:
+    """Add credits, or take some away; by an entry that says so, in any case."""
+    return _add(book, command.change, voucher) if command.change > 0 else _take(book, -command.change, voucher)
+
+
+def _add(book: Book, count: int, voucher: Voucher) -> Entry:
+    """Forgive debt first; what is left is granted out of goodwill, by an entry of its own if there was debt."""
+    forgiven = min(count, book.debt)
+    entry = None
+    if forgiven:
+        entry = book.post(EntryKind.ADJUST, [(Place.LENT, Place.DEBT, 0, forgiven)], voucher)
+        own = book.own_voucher("adjust").about(f"entry:{entry.seq}")
+        voucher = replace(own, actor=voucher.actor, note_hash=voucher.note_hash)
+    if count == forgiven:
+        assert entry is not None, "no adjustment is empty"
+        return entry
+    terms = Terms(
+        origin=Origin.GOODWILL, category=Category.PROMOTIONAL, amount=Credits(count - forgiven), expires_at=NEVER
+    )
+    granted = book.grant(terms, voucher)
+    return entry or granted
+
+
+def _take(book: Book, count: int, voucher: Voucher) -> Entry:
+    """Take what is available, in burn order; the rest is owed."""
+    lines = book.allocate(min(count, book.available), Place.REVOKED)
+    if count > book.available:
+        lines.append((Place.DEBT, Place.LENT, 0, count - book.available))
+    return book.post(EntryKind.ADJUST, lines, voucher)

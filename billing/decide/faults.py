@@ -1,0 +1,105 @@
+"""What is wrong with a request itself. Such a refusal needs no remembering: its key stays free."""
+
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from billing.commands import (
+    AdjustCredits,
+    CaptureHold,
+    ExtendHold,
+    FollowRefund,
+    GrantCredits,
+    HoldCredits,
+    KeyedCommand,
+    PaidTerms,
+    RecordUsage,
+    ReleaseHold,
+    ReverseEntry,
+    RevokeCredits,
+    SpendCredits,
+)
+from billing.errors import BillingError, ExpiredGrantError, InvalidAmountError, InvalidOriginError, InvalidTimeError
+from billing.values import Credits, Origin
+
+BY_REQUEST: Final = frozenset({Origin.GOODWILL, Origin.PURCHASE, Origin.MIGRATION})
+"""Origins of credits that can be asked for; the others come about by themselves."""
+
+LATEST_USAGE: Final = timedelta(days=30)
+"""How long ago usage may have happened that is booked late."""
+
+
+def fault_of(command: KeyedCommand, now: datetime) -> BillingError | None:
+    """What is wrong with the command, whoever the customer is; None if nothing is."""
+    match command:
+        case GrantCredits():
+            return _amount(command.amount) or _grant(command, now)
+        case RevokeCredits() | CaptureHold():
+            return _amount(command.amount)
+        case SpendCredits():
+            return _amount(command.amount) or _paid(command.paid)
+        case RecordUsage():
+            return _amount(command.amount) or _usage(command, now)
+        case HoldCredits():
+            return _amount(command.amount) or _paid(command.paid) or _span(command.lasts)
+        case ExtendHold():
+            return _span(command.lasts)
+        case AdjustCredits():
+            return _change(command.change)
+        case FollowRefund():
+            return _refund(command)
+        case ReleaseHold() | ReverseEntry():
+            return None
+        case _:
+            assert_never(command)
+
+
+def _amount(amount: Credits) -> BillingError | None:
+    return None if amount else InvalidAmountError("credits to move", amount.count)
+
+
+def _grant(command: GrantCredits, now: datetime) -> BillingError | None:
+    if command.origin not in BY_REQUEST:
+        return InvalidOriginError(command.origin.value)
+    return ExpiredGrantError(command.expires_at) if command.expires_at <= now else None
+
+
+def _paid(paid: PaidTerms | None) -> BillingError | None:
+    if paid is None:
+        return None
+    for what, value in (("paid units", paid.units), ("the price of a unit", paid.price_cents)):
+        if not is_whole(value):
+            return InvalidAmountError(what, value)
+    return None
+
+
+def _usage(command: RecordUsage, now: datetime) -> BillingError | None:
+    if command.occurred_at > now:
+        return InvalidTimeError("usage can't be recorded before it has happened")
+    if command.occurred_at < now - LATEST_USAGE:
+        return InvalidTimeError(f"usage can be recorded up to {LATEST_USAGE.days} days after it happened")
+    return None
+
+
+def _span(span: timedelta) -> BillingError | None:
+    if span < timedelta(milliseconds=1):
+        return InvalidTimeError("a hold lasts at least a millisecond")
+    return None
+
+
+def _change(change: int) -> BillingError | None:
+    if type(change) is not int or not change:
+        return InvalidAmountError("the change of a balance", change)
+    return None
+
+
+def _refund(command: FollowRefund) -> BillingError | None:
+    if not is_whole(command.paid_cents) or not command.paid_cents:
+        return InvalidAmountError("cents paid", command.paid_cents)
+    if not is_whole(command.refunded_cents) or command.refunded_cents > command.paid_cents:
+        return InvalidAmountError("cents refunded, which are no more than were paid,", command.refunded_cents)
+    return None
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number that isn't negative; a bool isn't."""
+    return type(value) is int and value >= 0
