@@ -1,31 +1,30 @@
 """What people and pages look at. Nothing here waits for the writer, or keeps it waiting."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Integer, Row, Text, bindparam, func, literal_column, select
 
-from billing.commands import Note
+from billing.ledger.balance import Balance
 from billing.ledger.entries import Entry
 from billing.ports import Clock, Wanted
-from billing.state import CreditAccount, CustomerState, Grant
-from billing.values import AccountId, CustomerId, GitHubAccountId
+from billing.state import CustomerState, Grant, Hold
+from billing.values import AccountId, CustomerId, GitHubAccountId, HoldId, to_milliseconds
+from storage.books import GRANTS, AccountBook, read_book
 from storage.errors import AmbiguousReferenceError
+from storage.holds import NAMED, with_shares
+from storage.journal import JournalPage, length_at, page_after, page_before
 from storage.loading import CUSTOMERS, load
+from storage.looking_back import balance_at
 from storage.looking_up import rows_of
-from storage.mapping import to_account, to_entry, to_grant, to_note
+from storage.mapping import to_grant
 from storage.reader import Reader, SqliteWatch
 from storage.statements import register
-from storage.tables import (
-    credit_accounts,
-    credit_grants,
-    credit_moves,
-    credit_notes,
-    credit_transactions,
-    customers,
-)
+from storage.tables import OPEN_HOLD, credit_accounts, credit_grants, credit_holds, customers
+
+__all__ = ["AccountBook", "JournalPage", "Reads"]
 
 ANY: Final = sys.maxsize
 """Above every id and every sequence number."""
@@ -51,45 +50,19 @@ BY_LOGIN = register(
     .order_by(customers.c.id),
 )
 
-_of_account = credit_transactions.c.account_id == bindparam("account_id")
-ENTRIES_AFTER = register(
-    "reads.entries_after",
-    select(credit_transactions)
-    .where(_of_account, credit_transactions.c.seq > bindparam("after"))
-    .order_by(credit_transactions.c.seq)
-    .limit(bindparam("limit")),
-)
-ENTRIES_BEFORE = register(
-    "reads.entries_before",
-    select(credit_transactions)
-    .where(_of_account, credit_transactions.c.seq < bindparam("before"))
-    .order_by(credit_transactions.c.seq.desc())
-    .limit(bindparam("limit")),
-)
-MOVES = register(
-    "reads.moves",
-    select(credit_moves)
-    .where(
-        credit_moves.c.account_id == bindparam("account_id"),
-        credit_moves.c.seq.between(bindparam("first"), bindparam("last")),
-    )
-    .order_by(credit_moves.c.seq, credit_moves.c.line),
-)
-NOTES = register(
-    "reads.notes",
-    select(credit_notes).where(
-        credit_notes.c.account_id == bindparam("account_id"),
-        credit_notes.c.seq.between(bindparam("first"), bindparam("last")),
-    ),
-)
-
-_grants = select(credit_grants).where(credit_grants.c.account_id == bindparam("account_id"))
-ALL_GRANTS = register("reads.all_grants", _grants.order_by(credit_grants.c.number))
 OPEN_GRANTS = register(
     "reads.open_grants",
-    _grants.where(credit_grants.c.remaining > literal_column("0")).order_by(credit_grants.c.number),
+    select(credit_grants)
+    .where(credit_grants.c.account_id == bindparam("account_id"), credit_grants.c.remaining > literal_column("0"))
+    .order_by(credit_grants.c.number),
 )
-ACCOUNT = register("reads.account", select(credit_accounts).where(credit_accounts.c.id == bindparam("account_id")))
+OPEN_HOLDS = register(
+    "reads.open_holds",
+    select(credit_holds)
+    .where(credit_holds.c.account_id == bindparam("account_id"), OPEN_HOLD)
+    .order_by(credit_holds.c.expires_at, credit_holds.c.id)
+    .limit(bindparam("limit")),
+)
 ACCOUNTS_AFTER = register(
     "reads.accounts_after",
     select(credit_accounts.c.id)
@@ -103,26 +76,6 @@ POSTGRES_COUNTER = register(
     select(func.txid_snapshot_xmax(func.txid_current_snapshot())),
     engines=("postgresql",),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalPage:
-    """Some entries of an account in ascending order, and their notes by sequence number. An empty page is false."""
-
-    entries: tuple[Entry, ...]
-    notes: Mapping[int, Note]
-
-    def __bool__(self) -> bool:
-        return bool(self.entries)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountBook:
-    """An account, whose it is, and all its grants, used up ones included, as they stood at the same moment."""
-
-    customer_id: CustomerId
-    account: CreditAccount
-    grants: tuple[Grant, ...]
 
 
 class Reads:
@@ -190,22 +143,32 @@ class Reads:
 
     async def entries(self, account_id: AccountId, *, after_seq: int = 0, limit: int = 100) -> JournalPage:
         """The next entries of an account's journal."""
-        return await self._reader.run(
-            lambda connection: _page(connection, account_id, {"after": after_seq, "limit": limit})
-        )
+        return await self._reader.run(lambda connection: page_after(connection, account_id, after_seq, limit))
 
     async def latest_entries(
         self, account_id: AccountId, *, before_seq: int | None = None, limit: int = 100
     ) -> JournalPage:
         """The last entries of an account's journal, or those that lead up to one; ascending all the same."""
         before = ANY if before_seq is None else before_seq
-        return await self._reader.run(
-            lambda connection: _page(connection, account_id, {"before": before, "limit": limit})
-        )
+        return await self._reader.run(lambda connection: page_before(connection, account_id, before, limit))
+
+    async def entry(self, account_id: AccountId, seq: int) -> Entry | None:
+        """One entry, which also says what the balance was with it."""
+        page = await self._reader.run(lambda connection: page_after(connection, account_id, seq - 1, 1))
+        return next((entry for entry in page.entries if entry.seq == seq), None)
+
+    async def length_at(self, account_id: AccountId, moment: datetime) -> int:
+        """How many entries an account had at that moment: the sequence number of the last one booked by then."""
+        milliseconds = to_milliseconds(moment)
+        return await self._reader.run(lambda connection: length_at(connection, account_id, milliseconds))
+
+    async def balance_at(self, customer_id: CustomerId, moment: datetime) -> Balance | None:
+        """What the customer had, or will have, at that moment, exactly: with what was due by then, booked or not."""
+        return await self._reader.run(lambda connection: balance_at(connection, customer_id, moment))
 
     async def grants(self, account_id: AccountId, *, include_closed: bool = False) -> Sequence[Grant]:
         """An account's grants by number: the open ones, or all that were ever made."""
-        statement = ALL_GRANTS if include_closed else OPEN_GRANTS
+        statement = GRANTS if include_closed else OPEN_GRANTS
         return await self._reader.run(
             lambda connection: [to_grant(row) for row in connection.execute(statement, {"account_id": account_id})]
         )
@@ -218,18 +181,22 @@ class Reads:
         )
 
     async def book(self, account_id: AccountId) -> AccountBook | None:
-        """An account with all its grants at one moment, to hold its journal against up to that version."""
+        """An account with all that hangs on it at one moment, to hold its journal against up to that version."""
+        return await self._reader.run(lambda connection: read_book(connection, account_id))
 
-        def read(connection: Connection) -> AccountBook | None:
-            row = connection.execute(ACCOUNT, {"account_id": account_id}).first()
-            if row is None:
-                return None
-            grants = connection.execute(ALL_GRANTS, {"account_id": account_id})
-            return AccountBook(
-                customer_id=CustomerId(row.customer_id),
-                account=to_account(row),
-                grants=tuple(to_grant(grant) for grant in grants),
-            )
+    async def holds(self, account_id: AccountId, *, limit: int = 100) -> Sequence[Hold]:
+        """An account's open holds, the first to time out first; of which some may be due."""
+        parameters = {"account_id": account_id, "limit": limit}
+        return await self._reader.run(
+            lambda connection: with_shares(connection, connection.execute(OPEN_HOLDS, parameters).all())
+        )
+
+    async def hold(self, hold_id: HoldId) -> Hold | None:
+        """A hold, whatever became of it."""
+
+        def read(connection: Connection) -> Hold | None:
+            found = with_shares(connection, rows_of(connection, NAMED, [hold_id]))
+            return found[0] if found else None
 
         return await self._reader.run(read)
 
@@ -252,17 +219,3 @@ class Reads:
         if len(found) > 1:
             raise AmbiguousReferenceError(reference, tuple(row.github_account_id for row in found))
         return CustomerId(found[0].id) if found else None
-
-
-def _page(connection: Connection, account_id: AccountId, window: Mapping[str, int]) -> JournalPage:
-    statement = ENTRIES_AFTER if "after" in window else ENTRIES_BEFORE
-    found = connection.execute(statement, {"account_id": account_id, **window}).all()
-    if not found:
-        return JournalPage(entries=(), notes={})
-    rows = sorted(found, key=lambda row: row.seq)
-    between = {"account_id": account_id, "first": rows[0].seq, "last": rows[-1].seq}
-    moves: dict[int, list[Row[Any]]] = {row.seq: [] for row in rows}
-    for move in connection.execute(MOVES, between):
-        moves[move.seq].append(move)
-    notes = {row.seq: to_note(row) for row in connection.execute(NOTES, between)}
-    return JournalPage(entries=tuple(to_entry(row, moves[row.seq]) for row in rows), notes=notes)

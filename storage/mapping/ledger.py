@@ -290,6 +290,19 @@ def share_values(hold: Hold) -> list[Values]:
     ]
 
 
+def to_charge(row: Row[Any]) -> Charge:
+    """The charge in this row."""
+    return Charge(
+        hold_id=HoldId(row.hold_id),
+        number=row.number,
+        account_id=AccountId(row.account_id),
+        seq=row.seq,
+        grant_number=row.grant_number,
+        amount_cents=row.amount_cents,
+        created_at=from_milliseconds(row.created_at),
+    )
+
+
 def charge_values(charge: Charge) -> Values:
     """The charge's row, as it is written first."""
     return {

@@ -177,6 +177,7 @@ credit_holds = Table(
     CheckConstraint("credits >= 0 AND paid_units >= 0 AND waived_units >= 0 AND price_cents >= 0", name="units"),
     CheckConstraint("captured >= 0 AND captured <= credits + paid_units + waived_units", name="captured"),
     CheckConstraint("(state = 'captured') = (captured > 0)", name="captured_state"),
+    Index("credit_holds_account_id_idx", "account_id", "id"),
 )
 OPEN_HOLD: Final = credit_holds.c.state == OPEN
 Index(

@@ -181,6 +181,7 @@ def _create_tables() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["credit_accounts.id"], name=op.f("credit_holds_account_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("credit_holds_pkey")),
     )
+    op.create_index("credit_holds_account_id_idx", "credit_holds", ["account_id", "id"], unique=False)
     op.create_index(
         "credit_holds_open_idx",
         "credit_holds",
