@@ -32,7 +32,7 @@ from billing.plans import PlanCatalog
 from billing.ports import Changes, DeliveryEnd, Unit, Wanted
 from billing.records import Alarm, Recovery, Remembered
 from billing.state import CustomerState
-from billing.values import AccountId, CustomerId, GitHubAccountId, HoldId
+from billing.values import NO_HOLD, AccountId, CustomerId, GitHubAccountId, HoldId
 from billing.wants import may_go_short, may_make_hold, wanted_by
 
 LOSSES_WITHIN: Final = timedelta(hours=1)
@@ -133,7 +133,9 @@ class _Batch:
         """Look up the answers that were given before for the batch's keys."""
         states = ((command.key, self._states.get(command.customer_id)) for command in commands)
         keys = {(state.account.id, key) for key, state in states if state is not None}
-        self._remembered = dict(self._unit.remembered(keys)) if keys else {}
+        self._known: dict[tuple[AccountId, str], Remembered | Entry] = {}
+        if keys:
+            self._known.update(self._unit.remembered(keys))
 
     def _count_losses(self, commands: Sequence[AccountCommand]) -> None:
         """Look up what stops further losses, where a command may add to them; the costly count only if it matters."""
@@ -171,9 +173,9 @@ class _Batch:
 
     def _facts(self, command: Command, state: CustomerState | None) -> Facts:
         """What the decision may know beside the customer."""
+        if isinstance(command, KeyedCommand):
+            return Facts() if state is None else self._facts_about(command, state)
         facts = Facts(losses_last_hour=self._losses, living=self._living)
-        if isinstance(command, KeyedCommand) and state is not None:
-            facts = self._facts_about(command, state, facts)
         if isinstance(command, AccountCommand):
             facts = replace(facts, new_ids=self._new_ids.get(command.account.id))
         if isinstance(command, FollowInstallation):
@@ -181,21 +183,25 @@ class _Batch:
             facts = replace(facts, signup_slots=tuple(slots))
         return facts
 
-    def _facts_about(self, command: KeyedCommand, state: CustomerState, facts: Facts) -> Facts:
+    def _facts_about(self, command: KeyedCommand, state: CustomerState) -> Facts:
         """What the decision on a keyed command may know."""
-        facts = replace(facts, remembered=self._remembered.get((state.account.id, command.key)))
-        if may_make_hold(command):
-            facts = replace(facts, hold_id=next(self._hold_ids))
-        if isinstance(command, ReverseEntry):
-            facts = replace(facts, entry=self._entry(state.account.id, command.seq))
-        if may_go_short(command, state, self._now):
-            facts = replace(facts, billing_on=self._is_billing_on())
-        return facts
+        account_id = state.account.id
+        return Facts(
+            remembered=self._answer(account_id, command.key),
+            hold_id=next(self._hold_ids) if may_make_hold(command) else NO_HOLD,
+            entry=self._entry(account_id, command.seq) if isinstance(command, ReverseEntry) else None,
+            billing_on=not may_go_short(command, state, self._now) or self._is_billing_on(),
+        )
 
     def _entry(self, account_id: AccountId, seq: int) -> Entry | None:
         """The entry, if it was loaded or this batch wrote it."""
         written = (entry for entry in self._changes.entries if (entry.account_id, entry.seq) == (account_id, seq))
         return self._entries.get((account_id, seq)) or next(written, None)
+
+    def _answer(self, account_id: AccountId, key: str) -> Remembered | None:
+        """What was answered before for the key, also by this batch."""
+        known = self._known.get((account_id, key))
+        return _remembered(known) if isinstance(known, Entry) else known
 
     def _is_billing_on(self) -> bool:
         """Whether we bill, by the setting and the database's flag; asked once."""
@@ -210,9 +216,9 @@ class _Batch:
             self._states[state.customer.id] = state
             self._customer_ids[state.customer.github_account_id] = state.customer.id
         for entry in decision.entries:
-            self._remembered[entry.account_id, entry.key] = _remembered(entry)
+            self._known[entry.account_id, entry.key] = entry
         for refusal in decision.refusals:
-            self._remembered[refusal.account_id, refusal.key] = refusal
+            self._known[refusal.account_id, refusal.key] = refusal
         for slot in decision.signup_slots:
             self._slots[slot.installer_id, slot.slot] = slot
         self._losses += len(decision.losses)

@@ -46,11 +46,12 @@ NEVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 engines order differently."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def to_milliseconds(moment: datetime) -> int:
     """The moment as whole milliseconds since 1970 in UTC, as the database and the hash chain keep it."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return (moment - EPOCH) // _MILLISECOND
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
@@ -60,6 +61,8 @@ def from_milliseconds(milliseconds: int) -> datetime:
 
 def to_the_millisecond(moment: datetime) -> datetime:
     """The moment in UTC without what lies below a millisecond, so that it compares equal when read back."""
+    if moment.tzinfo is UTC and not moment.microsecond % 1000:
+        return moment
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 

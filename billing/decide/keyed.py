@@ -54,25 +54,16 @@ def carry_out(state: CustomerState | None, command: KeyedCommand, now: datetime,
     book = Book(state.account, state.grants, state.holds, now)
     book.book_due()
     note = _note(command)
-    voucher = Voucher(
-        key=command.key,
-        actor=command.actor,
-        occurred_at=now,
-        request_hash=request_hash,
-        note_hash=b"" if note is None else hash_note(note),
-    )
-    result = _post(book, command, voucher, facts)
-    decision = Decision(
-        state=replace(state, account=book.account, grants=book.grants, holds=book.holds),
-        entries=tuple(book.entries),
-        charges=tuple(book.charges),
-        outcome=Applied(customer_id=state.customer.id, entries=(book.account.version,)),
-    )
+    result = _post(book, command, _voucher(command, now, request_hash, note), facts)
+    after = replace(state, account=book.account, grants=book.grants, holds=book.holds)
+    entries, charges = tuple(book.entries), tuple(book.charges)
     if isinstance(result, BillingError):
         refusals = (_remembered(state, command, request_hash, result, now),) if is_kept(result) else ()
-        return replace(decision, refusals=refusals, outcome=Refused(error=result))
+        outcome = Refused(error=result)
+        return Decision(state=after, entries=entries, charges=charges, refusals=refusals, outcome=outcome)
     notes = () if note is None else (NoteRow(account_id=state.account.id, seq=result.seq, note=note),)
-    return replace(decision, notes=notes, outcome=Applied(customer_id=state.customer.id, entries=(result.seq,)))
+    applied = Applied(customer_id=state.customer.id, entries=(result.seq,))
+    return Decision(state=after, entries=entries, charges=charges, notes=notes, outcome=applied)
 
 
 def _post(book: Book, command: KeyedCommand, voucher: Voucher, facts: Facts) -> Entry | BillingError:
@@ -102,6 +93,20 @@ def _post(book: Book, command: KeyedCommand, voucher: Voucher, facts: Facts) -> 
             return reverse(book, command, voucher, facts)
         case _:
             assert_never(command)
+
+
+def _voucher(command: KeyedCommand, now: datetime, request_hash: bytes, note: Note | None) -> Voucher:
+    occurred_at, reference = (
+        (command.occurred_at, command.reference) if isinstance(command, SpendCredits) else (now, "")
+    )
+    return Voucher(
+        key=command.key,
+        actor=command.actor,
+        occurred_at=occurred_at,
+        reference=reference,
+        request_hash=request_hash,
+        note_hash=b"" if note is None else hash_note(note),
+    )
 
 
 def _note(command: KeyedCommand) -> Note | None:

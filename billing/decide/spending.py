@@ -1,6 +1,5 @@
 """Spends: credits first, then money if it may, and nothing of either while billing is off."""
 
-from dataclasses import replace
 
 from billing.commands import SpendCredits
 from billing.decide.decision import Facts
@@ -16,7 +15,6 @@ from billing.values import Credits, EntryKind, HoldId, HoldState, Place
 
 def spend(book: Book, command: SpendCredits, voucher: Voucher, facts: Facts) -> Entry | BillingError:
     """Spend credits now; what they don't cover is paid for, waived while billing is off, or a reason to refuse."""
-    voucher = replace(voucher, occurred_at=command.occurred_at, reference=command.reference)
     missing = command.amount.count - book.available
     if missing <= 0:
         return book.spend(command.amount, voucher)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from billing.ledger.burning import burn_order, is_due, next_expiry
-from billing.ledger.chain import HASH_VERSION, digest, digest_terms, hash_entry
+from billing.ledger.chain import HASH_VERSION, digest, digest_terms, seal
 from billing.ledger.entries import Entry, Move
 from billing.ledger.places import EFFECTS, ROUTES, Line, moved
 from billing.ledger.refunds import clawback_lines, forgiving_lines
@@ -272,7 +272,7 @@ class Book:
         """Append an entry that moves credits along these lines, and bring account and grants along."""
         account = self._account
         amount, held, debt = self._move(kind, lines)
-        unhashed = Entry(
+        entry = Entry(
             account_id=account.id,
             seq=account.version + 1,
             kind=kind,
@@ -298,7 +298,7 @@ class Book:
             unit=account.unit,
             hash_version=HASH_VERSION,
         )
-        entry = replace(unhashed, hash=hash_entry(unhashed))
+        seal(entry)
         assert 0 <= entry.held_after <= entry.balance_after, "an account is never overdrawn"
         assert entry.debt_after >= 0, "nobody is owed by us"
         self.entries.append(entry)
