@@ -14,11 +14,22 @@ from typing import TypeVar
 
 from billing.commands import Lease, Note
 from billing.ledger.entries import Entry
-from billing.ports import Changes, DeliveryEnd, Locked, Unit
-from billing.records import Alarm, Loss, Remembered, Reply, SignupSlot
+from billing.ports import Changes, DeliveryEnd, Locked, Unit, Wanted
+from billing.records import Alarm, Charge, Loss, LowBalance, Remembered, Reply, SignupSlot
 from billing.standing import is_living
-from billing.state import CustomerState, Grant
-from billing.values import AccountId, CommentId, CustomerId, DeliveryId, GitHubAccountId, Reaction, RepositoryId
+from billing.state import CustomerState, Grant, Hold
+from billing.values import (
+    EPOCH,
+    AccountId,
+    CommentId,
+    CustomerId,
+    DeliveryId,
+    GitHubAccountId,
+    HoldId,
+    Reaction,
+    RepositoryId,
+)
+from tests.billing.loading import brought, entries_for
 
 T = TypeVar("T")
 
@@ -32,8 +43,11 @@ class Tables:
     """Everything that is kept. The values are immutable, so that copying the dictionaries copies all."""
 
     states: dict[CustomerId, CustomerState] = field(default_factory=dict)
-    """Each customer without grants."""
+    """Each customer without grants and holds."""
     grants: dict[tuple[AccountId, int], Grant] = field(default_factory=dict)
+    holds: dict[HoldId, Hold] = field(default_factory=dict)
+    charges: dict[tuple[HoldId, int], Charge] = field(default_factory=dict)
+    low_balances: list[LowBalance] = field(default_factory=list)
     entries: dict[tuple[AccountId, int], Entry] = field(default_factory=dict)
     remembered: dict[tuple[AccountId, str], Remembered] = field(default_factory=dict)
     notes: dict[tuple[AccountId, int], Note] = field(default_factory=dict)
@@ -44,6 +58,7 @@ class Tables:
     deliveries: dict[DeliveryId, DeliveryEnd] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
     last_id: int = 0
+    is_billing_on: bool = True
 
     def copy(self) -> "Tables":
         """Another one with the same content."""
@@ -89,7 +104,7 @@ class MemoryStore:
 
     def state(self, customer_id: CustomerId) -> CustomerState:
         """The customer with the open grants."""
-        return MemoryUnit(self.tables, ()).loaded(customer_id)
+        return MemoryUnit(self.tables, ()).loaded(customer_id, Wanted(now=EPOCH))
 
     def entries(self, account_id: AccountId) -> list[Entry]:
         """The account's journal."""
@@ -98,6 +113,14 @@ class MemoryStore:
     def grants(self, account_id: AccountId) -> list[Grant]:
         """All grants that the account ever had."""
         return [grant for (owner, _), grant in sorted(self.tables.grants.items()) if owner == account_id]
+
+    def holds(self, account_id: AccountId) -> list[Hold]:
+        """All holds that the account ever had."""
+        return [hold for hold in self.tables.holds.values() if hold.account_id == account_id]
+
+    def charges(self, account_id: AccountId) -> list[Charge]:
+        """All charges of the account."""
+        return [charge for charge in self.tables.charges.values() if charge.account_id == account_id]
 
     def notes(self, account_id: AccountId) -> dict[int, Note]:
         """The account's notes by sequence number."""
@@ -115,28 +138,41 @@ class MemoryUnit:
         """Those leases that were given to another worker since."""
         return {lease for lease in leases if self.tables.leases.get(lease.partition) != lease.number}
 
-    def lock(self, customer_ids: Collection[CustomerId], github_ids: Collection[GitHubAccountId]) -> Locked:
+    def lock(
+        self, customer_ids: Collection[CustomerId], github_ids: Collection[GitHubAccountId], wanted: Wanted
+    ) -> Locked:
         """The states of these customers."""
         by_id: dict[CustomerId, CustomerState] = {}
         by_github: dict[GitHubAccountId, CustomerState] = {}
         busy: set[CustomerId | GitHubAccountId] = set()
+        entries: list[Entry] = []
         for customer_id, closed in self.tables.states.items():
             github_id = closed.customer.github_account_id
             if customer_id in self._locked_elsewhere:
                 busy |= {customer_id} & set(customer_ids) | {github_id} & set(github_ids)
                 continue
-            state = self.loaded(customer_id)
+            state = self.loaded(customer_id, wanted)
+            entries += self._entries_for(state, wanted)
             if customer_id in customer_ids:
                 by_id[customer_id] = state
             if github_id in github_ids:
                 by_github[github_id] = state
-        return Locked(by_id=by_id, by_github=by_github, busy=busy)
+        return Locked(by_id=by_id, by_github=by_github, entries=entries, busy=busy)
 
-    def loaded(self, customer_id: CustomerId) -> CustomerState:
-        """The customer with the open grants."""
+    def loaded(self, customer_id: CustomerId, wanted: Wanted) -> CustomerState:
+        """The customer with the open grants, and what is wanted beside them."""
         state = self.tables.states[customer_id]
-        mine = (grant for (owner, _), grant in self.tables.grants.items() if owner == state.account.id)
-        return replace(state, grants=tuple(grant for grant in mine if grant.remaining))
+        mine = [grant for (owner, _), grant in self.tables.grants.items() if owner == state.account.id]
+        return brought(state, mine, self.tables.holds.values(), wanted, self._entries_for(state, wanted))
+
+    def is_billing_on(self) -> bool:
+        """The flag."""
+        return self.tables.is_billing_on
+
+    def _entries_for(self, state: CustomerState, wanted: Wanted) -> Sequence[Entry]:
+        """The entries that commands about this customer take back."""
+        journal = [entry for (owner, _), entry in self.tables.entries.items() if owner == state.account.id]
+        return entries_for(wanted, journal, state.customer.id)
 
     def new_ids(self, count: int) -> Sequence[int]:
         """The next ids."""
@@ -170,6 +206,10 @@ class MemoryUnit:
             self._remember(refusal)
         for row in changes.notes:
             self.tables.notes[row.account_id, row.seq] = row.note
+        for charge in changes.charges:
+            _require((charge.hold_id, charge.number) not in self.tables.charges, "the unit was charged before")
+            self.tables.charges[charge.hold_id, charge.number] = charge
+        self.tables.low_balances += changes.low_balances
         self.tables.losses += changes.losses
         for slot in changes.signup_slots:
             self.tables.signup_slots[slot.installer_id, slot.slot] = slot
@@ -193,16 +233,29 @@ class MemoryUnit:
         owners = {state.customer.github_account_id: state.customer.id for state in self.tables.states.values()}
         owner = owners.get(after.customer.github_account_id, after.customer.id)
         _require(owner == after.customer.id, "the GitHub account has another customer")
-        _require(after.account.posted >= 0, "the balance is below zero")
-        self.tables.states[after.customer.id] = replace(after, grants=())
+        _require(0 <= after.account.held <= after.account.posted, "the balance is below zero")
+        _require(after.account.debt >= 0, "the debt is below zero")
+        self.tables.states[after.customer.id] = replace(after, grants=(), holds=())
         for grant in after.grants:
-            _require(0 <= grant.remaining <= grant.amount > 0, "a grant is overdrawn")
+            places = (grant.remaining, grant.held, grant.spent, grant.expired, grant.revoked)
+            _require(min(places) >= 0, "a grant is overdrawn")
+            _require(sum(places) == grant.amount > 0, "a grant doesn't add up")
+            _require(0 <= grant.taken <= grant.revoked, "more was taken than revoked")
+            _require(
+                0 <= grant.owed <= grant.amount >= grant.reversed >= 0, "more is to be given back than was granted"
+            )
             self.tables.grants[after.account.id, grant.number] = grant
+        for hold in after.holds:
+            _require(0 <= hold.captured <= hold.units, "more is captured than held")
+            self.tables.holds[hold.id] = hold
 
     def _append(self, entry: Entry) -> None:
         """Append an entry to the journal."""
         place = (entry.account_id, entry.seq)
         _require(place not in self.tables.entries, "the sequence number is taken")
+        before = self.tables.entries.get((entry.account_id, entry.seq - 1))
+        _require(entry.seq == 1 or before is not None, "an entry is missing")
+        _require(before is None or before.hash == entry.previous_hash, "the chain forks")
         self.tables.entries[place] = entry
         self._remember(
             Remembered(

@@ -21,7 +21,7 @@ from billing.ledger.verify import verify_account
 from billing.plans import PlanCatalog
 from billing.records import Charge, LowBalance, Remembered, SignupSlot
 from billing.state import CustomerState, Grant, Hold, Period, Subscription
-from billing.values import GitHubAccountId, HoldId, InstallationId, Provider
+from billing.values import NO_HOLD, GitHubAccountId, HoldId, InstallationId, Provider
 from billing.wants import wanted_by
 from tests.billing.loading import brought, entries_for
 from tests.billing.materials import (
@@ -96,6 +96,8 @@ class History:
     remembered: dict[str, Remembered] = field(default_factory=dict)
     observations: int = 0
     is_billing_on: bool = True
+    hold_id: HoldId = NO_HOLD
+    """Of the next hold; one of our own choice unless told."""
 
     def do(
         self,
@@ -114,7 +116,7 @@ class History:
             losses_last_hour=losses,
             living=living,
             signup_slots=slots,
-            hold_id=HoldId(1000 + len(self.journal)),
+            hold_id=self.hold_id or HoldId(1000 + len(self.journal)),
             entry=next(iter(entries), None),
             billing_on=self.is_billing_on,
         )

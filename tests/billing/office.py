@@ -89,8 +89,15 @@ class Office:
         """Hold every account's ledger against its journal."""
         for state in self.store.tables.states.values():
             account = state.account
-            notes = self.store.notes(account.id)
-            offence = verify_account(account, self.store.grants(account.id), self.store.entries(account.id), notes)
+            store = self.store
+            offence = verify_account(
+                account,
+                store.grants(account.id),
+                store.entries(account.id),
+                store.notes(account.id),
+                store.holds(account.id),
+                store.charges(account.id),
+            )
             assert offence is None, offence
 
 

@@ -4,10 +4,10 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 from billing.commands import Note
-from billing.ledger.chain import FIRST_HEAD, HASH_VERSION, digest, hash_entry, hash_note
+from billing.ledger.chain import FIRST_HEAD, HASH_VERSION, digest, entry_fields, hash_entry, hash_note
 from billing.ledger.entries import Entry, Move
 from billing.ledger.verify import verify_account
-from billing.values import AccountId, EntryKind
+from billing.values import AccountId, EntryKind, HoldId
 from tests.billing.builders import History, day, grant, spend
 
 ENTRY = Entry(
@@ -33,11 +33,26 @@ ENTRY = Entry(
 
 
 def test_the_encoding_is_the_one_that_was_booked_by() -> None:
-    # These never change: what was booked under version 1 must verify for ever.
-    assert HASH_VERSION == 1
+    # These never change: what was booked under a version must verify for ever.
     assert hash_entry(ENTRY).hex() == "eb11ccd35ad8c1630f72bb74fc69c43e26a17ada3584fc70537c80181acf313c"
     note = Note(text="sorry", actor_name="Ada", salt=b"salt of sixteen.")
     assert hash_note(note).hex() == "d510cbe63239bb083874c0c1896a2a304fc565f5cb59b93caa4b13dccbb165f1"
+
+
+def test_the_second_encoding_is_the_one_that_was_booked_by() -> None:
+    assert HASH_VERSION == 2
+    entry = replace(ENTRY, hash_version=2, held_after=1, debt_after=2, hold_id=HoldId(3))
+    assert hash_entry(entry).hex() == "8c534ef7556a7047ec04043de658e72839fc672b14397fd33d163b4d870a6361"
+
+
+def test_what_is_hashed_of_an_entry_can_be_had_in_order() -> None:
+    entry = replace(ENTRY, hash_version=2, moves=ENTRY.moves[:1])
+    assert entry_fields(entry)[-12:] == (b"", "credit", 0, 0, 0, 0, 1, 0, "grant", "used", 1, 1)
+    assert digest("entry", entry_fields(entry), 2) == hash_entry(entry)
+
+
+def test_long_fields_are_hashed_with_their_length_too() -> None:
+    assert digest("note", ("a" * 256, "")) != digest("note", ("a" * 255, "a"))
 
 
 def test_no_two_records_have_the_same_bytes() -> None:
@@ -48,7 +63,14 @@ def test_no_two_records_have_the_same_bytes() -> None:
 
 
 def test_every_field_of_an_entry_is_in_its_hash() -> None:
+    entry = replace(ENTRY, hash_version=HASH_VERSION)
     other = {
+        "held_after": 1,
+        "debt_after": 1,
+        "hold_id": HoldId(5),
+        "reverses": 2,
+        "unit": "fix",
+        "hash_version": 1,
         "account_id": AccountId(8),
         "seq": 4,
         "kind": EntryKind.EXPIRE,
@@ -65,8 +87,8 @@ def test_every_field_of_an_entry_is_in_its_hash() -> None:
         "previous_hash": bytes(31) + b"\1",
     }
     assert {each.name for each in fields(Entry)} == {*other, "hash"}
-    hashes = {hash_entry(replace(ENTRY, **{name: value})) for name, value in other.items()}  # type: ignore[arg-type]
-    assert len(hashes | {hash_entry(ENTRY)}) == len(other) + 1
+    hashes = {hash_entry(replace(entry, **{name: value})) for name, value in other.items()}  # type: ignore[arg-type]
+    assert len(hashes | {hash_entry(entry)}) == len(other) + 1
 
 
 def test_rule_02_entries_carry_ids_only_and_the_notes_stand_apart() -> None:

@@ -1,19 +1,19 @@
 """What billing relies on in a store, held by the one in memory and by the databases alike: tests may use either."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
 
 from billing.commands import KeyedCommand, Lease, ShowFigures
 from billing.ledger.chain import FIRST_HEAD
-from billing.ports import Changes, Store, Unit
+from billing.ports import Changes, Store, Unit, Wanted
 from billing.records import Alarm, Loss, Recovery, Remembered, Reply, SignupSlot
 from billing.service import BillingService
 from billing.state import CustomerState
-from billing.values import AccountId, GitHubAccountId, Provider, Reaction
+from billing.values import AccountId, GitHubAccountId, HoldId, Provider, Reaction
 from sandbox.clock import VirtualClock
 from storage.database import Database
 from tests.billing.builders import (
@@ -29,8 +29,11 @@ from tests.billing.builders import (
     spend,
     truth,
 )
+from tests.billing.requests import adjust, buy, capture, extend, hold, paid, refund, release, reverse, usage
 from tests.database import START
 from tests.fakes import MemoryStore
+
+NOTHING_MORE = Wanted(now=START)
 
 STORES = ("memory", "sqlite", "postgresql")
 
@@ -71,9 +74,9 @@ async def keep(store: Store, before: CustomerState | None, after: History, *, bo
     await store.transact(lambda unit: unit.save(changes, START))
 
 
-async def load(store: Store) -> CustomerState | None:
+async def load(store: Store, wanted: Wanted = NOTHING_MORE) -> CustomerState | None:
     """The customer as the store has it."""
-    locked = await store.transact(lambda unit: unit.lock([CUSTOMER_ID], [ACCOUNT.id]))
+    locked = await store.transact(lambda unit: unit.lock([CUSTOMER_ID], [ACCOUNT.id], wanted))
     assert locked.by_id.get(CUSTOMER_ID) == locked.by_github.get(ACCOUNT.id)
     assert not locked.busy
     return locked.by_id.get(CUSTOMER_ID)
@@ -206,36 +209,54 @@ async def test_alarms_and_recoveries_can_be_saved_in_one_batch(store: Store) -> 
     await store.transact(lambda unit: unit.save(changes, START))
 
 
-def random_commands(seed: int) -> list[KeyedCommand]:
-    """Grants, spends and revocations, some of them repeated and some with the key of another."""
-    random = Random(seed)
-    commands: list[KeyedCommand] = []
-    for number in range(60):
-        key = f"key:{random.randrange(number + 1)}"
-        choices: list[KeyedCommand] = [
-            grant(random.randint(1, 9), key=key, expires_at=START + timedelta(hours=random.randint(1, 90))),
-            spend(random.randint(1, 9), key=key),
-            revoke(random.randint(1, 9), key=key),
-        ]
-        commands.append(random.choice(choices))
-    return commands
+def random_command(random: Random, number: int, now: datetime, holds: Sequence[HoldId]) -> KeyedCommand:
+    """Any keyed command; some are repeated, some come with the key of another, and some name what there isn't."""
+    key = f"key:{random.choice([number, number, number, random.randrange(number + 1)])}"
+    count = random.randint(1, 9)
+    hold_id = random.choice([HoldId(1), *holds[-4:]])
+    lasts = timedelta(hours=random.randint(1, 12))
+    terms = random.choice([None, None, paid(3)])
+    choices: list[KeyedCommand] = [
+        grant(count, key=key, expires_at=now + timedelta(hours=random.randint(1, 40))),
+        buy(count, key=key),
+        spend(count, key=key),
+        replace(spend(count, key=key), paid=terms),
+        revoke(count, key=key),
+        adjust(random.choice([-count, count]), key=key),
+        usage(count, key=key, at=now - timedelta(hours=random.randint(0, 30))),
+        hold(count, key=key, lasts=lasts, terms=terms),
+        hold(count, key=key, lasts=lasts),
+        capture(hold_id, count, key=key),
+        release(hold_id, key=key),
+        extend(hold_id, key=key, lasts=lasts),
+        refund(random.randint(1, 9), random.choice([0, 200, 400, 600]), key=key),
+        reverse(random.randint(1, number + 1)),
+    ]
+    return random.choice(choices)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(6))
 async def test_the_same_commands_make_the_same_ledger_everywhere(store: Store, seed: int) -> None:
     saved = History(now=START)
     saved.install()
     await keep(store, None, saved)
     clock = VirtualClock(START, frozen=True)
     service = BillingService(store, clock, PLANS)
-    for command in random_commands(seed):
+    random = Random(seed)
+    holds: list[HoldId] = []
+    for number in range(80):
+        command = random_command(random, number, clock.now(), holds)
         outcome = await service.handle(command)
-        saved.now = clock.now()
+        everything = await load(store, Wanted(now=clock.now(), holds=[HoldId(each) for each in range(1, 200)]))
+        assert everything is not None
+        holds = sorted(each.id for each in everything.holds)
+        saved.now, saved.hold_id = clock.now(), holds[-1] if holds else HoldId(0)
         expected = saved.do(command).outcome
         assert repr(outcome) == repr(expected)
-        clock.advance(hours=2)
+        clock.advance(hours=random.randint(0, 3))
     await service.close()
-    loaded = await load(store)
+    loaded = await load(store, Wanted(now=clock.now(), holds=holds))
     assert loaded is not None
     assert loaded.account == saved.customer.account, "to the last byte of the chain's head"
-    assert set(loaded.grants) == set(saved.customer.grants)
+    assert {each for each in loaded.grants if each.remaining} == set(saved.customer.grants)
+    assert sorted(loaded.holds, key=lambda each: each.id) == list(saved.all_holds.values())
