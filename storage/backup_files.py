@@ -95,14 +95,16 @@ def copy_file(source: Path, draft: Path, on_progress: Callable[[int], None]) -> 
     fold(draft)
 
 
-def fold(file: Path) -> None:
+def fold(file: Path, *, patience_seconds: float = BUSY_SECONDS) -> None:
     """Merge into the file what SQLite keeps beside it, so that it is whole by itself until it is served again.
+
+    Waits for whoever has it open, so long.
 
     Raises:
         FileOpenElsewhereError: Another process has it open.
         sqlite3.DatabaseError: It can't be done; the file is damaged.
     """
-    with closing(_opened(file)) as connection:
+    with closing(_opened(file, patience_seconds)) as connection:
         try:
             mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
         except sqlite3.OperationalError as error:
@@ -138,6 +140,8 @@ def reading(file: Path) -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(file, "there is text that is none") from error
     except (sqlite3.Error, DBAPIError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(cause, sqlite3.Error) and _code(cause) in SQLITE_AWAY:
@@ -152,10 +156,10 @@ def publish(draft: Path, file: Path) -> None:
     _flush(file.parent)
 
 
-def replace_database(draft: Path, database: Path) -> Path | None:
+def replace_database(draft: Path, database: Path, *, patience_seconds: float = BUSY_SECONDS) -> Path | None:
     """Put the draft in the place of a database that nobody serves; the old one's new name, if there was one.
 
-    At every moment one of the two is there whole.
+    At every moment one of the two is there whole. Waits for commands that have the old one open, so long.
 
     Raises:
         FileOpenElsewhereError: Another process has the old one open.
@@ -163,7 +167,7 @@ def replace_database(draft: Path, database: Path) -> Path | None:
     kept = None
     if database.exists():
         kept = _free_name(database)
-        _detach(database, kept)
+        _detach(database, kept, patience_seconds)
         # The old file gets a second name before it loses its first.
         kept.hardlink_to(database)
         _hand_over(draft, database)
@@ -171,12 +175,12 @@ def replace_database(draft: Path, database: Path) -> Path | None:
     return kept
 
 
-def _detach(database: Path, kept: Path) -> None:
+def _detach(database: Path, kept: Path, patience_seconds: float) -> None:
     """Leave nothing beside the database that SQLite would take for the new one's unmerged commits."""
     try:
-        fold(database)
+        fold(database, patience_seconds=patience_seconds)
     except sqlite3.DatabaseError:
-        # It is damaged, which may be why it is replaced: what lies beside it goes with it.
+        # It is damaged, which may be why it is replaced: what SQLite left beside it goes with it.
         for ending in BESIDE:
             with suppress(FileNotFoundError):
                 database.with_name(database.name + ending).rename(kept.with_name(kept.name + ending))
@@ -196,9 +200,10 @@ def _hand_over(draft: Path, database: Path) -> None:
         os.chown(draft, owner.st_uid, owner.st_gid)
 
 
-def _opened(file: Path) -> sqlite3.Connection:
+def _opened(file: Path, patience_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open a file that is there; one that can't be written is opened for reading."""
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    address = f"{file.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(address, uri=True, timeout=patience_seconds, isolation_level=None)
 
 
 def _flush(path: Path) -> None:

@@ -37,7 +37,7 @@ BATCH_ROWS: Final = 1000
 OF_ONE_ENGINE: Final = frozenset({"sequences"})
 """Tables that PostgreSQL has something else for; what they hold is carried over by `_copy_numbers`."""
 
-SERIES: Final = (IDS.name, OBSERVATIONS.name)
+SERIES: Final[Sequence[str]] = (IDS.name, OBSERVATIONS.name)
 """Numbers that are given out once: sequences on PostgreSQL, rows of a table on SQLite."""
 
 DIGEST_BITS: Final = 256
