@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from bot.cli import doctor, migrate, serve, setup, verify
+from bot.cli import backup, doctor, migrate, restore, serve, setup, verify
 from bot.cli.alarms import alarms
 from bot.cli.credits import credits_
 from bot.cli.customers import customers
@@ -62,3 +62,5 @@ program.add_typer(deliveries, name="deliveries")
 program.add_typer(effects, name="effects")
 program.add_typer(alarms, name="alarms")
 program.command(epilog=verify.EXAMPLES)(verify.verify)
+program.command(epilog=backup.EXAMPLES)(backup.backup)
+program.command(epilog=restore.EXAMPLES)(restore.restore)

@@ -39,6 +39,7 @@ def test_the_tree_is_the_promised_one() -> None:
     assert {" ".join(path) for path in LEAVES} == {
         "alarms ack",
         "alarms list",
+        "backup",
         "credits explain",
         "credits grant",
         "credits revoke",
@@ -54,6 +55,7 @@ def test_the_tree_is_the_promised_one() -> None:
         "effects retry",
         "effects show",
         "migrate",
+        "restore",
         "sandbox",
         "serve",
         "setup",
