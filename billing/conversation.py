@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from billing.commands import Question
-from billing.ledger.balance import available, is_due
 from billing.plans import Plan, PlanCatalog
+from billing.settled import settled
 from billing.standing import effective_plan, is_living
 from billing.state import CustomerState, Subscription
-from billing.values import NEVER, CommentId, Credits, SubscriptionState, Word
+from billing.values import NEVER, NO_CREDITS, CommentId, Credits, SubscriptionState, Word
 
 EDITED_WITHIN: Final = timedelta(minutes=1)
 """A command written within this time of our last answer is answered by editing that one, wherever it stands."""
@@ -65,6 +65,8 @@ class BalanceNow:
         is_on_free_trial: the plan is on GitHub's free trial; its monthly credits come with the first paid month.
         is_unconfirmed: GitHub doesn't show the plan at the moment, so that no new credits come.
         has_unknown_plan: GitHub shows a plan that the catalogue doesn't know: what is told here is without it.
+        held: what is set aside beside that, for work under way.
+        debt: what is owed.
     """
 
     plan: str
@@ -77,25 +79,30 @@ class BalanceNow:
     is_on_free_trial: bool
     is_unconfirmed: bool
     has_unknown_plan: bool
+    held: Credits = NO_CREDITS
+    debt: Credits = NO_CREDITS
 
 
 def balance_now(state: CustomerState, plans: PlanCatalog, now: datetime) -> BalanceNow:
     """Look at what the customer has, without booking anything."""
-    now = max(now, state.account.booked_at)
-    plan, left = effective_plan(state, plans), available(state, now)
+    state = settled(state, now)
+    plan, account = effective_plan(state, plans), state.account
+    left = Credits(account.posted - account.held)
     subscription = next((each for each in state.subscriptions if is_living(each) and each.plan == plan.id), None)
     monthly = Credits(0 if subscription is None else plan.included_credits * subscription.unit_count)
     return BalanceNow(
         plan=plan.name,
         available=left,
         level=_level(left, plan),
-        expiring=_expiring(state, now),
+        expiring=_expiring(state),
         monthly=monthly,
         renews_at=None if subscription is None or not monthly else _renewal(subscription),
         change=None if subscription is None else _scheduled(subscription, plans),
         is_on_free_trial=subscription is not None and subscription.state is SubscriptionState.TRIALING,
         is_unconfirmed=subscription is not None and subscription.state is SubscriptionState.UNCONFIRMED,
         has_unknown_plan=any(each.unmapped_plan_id for each in state.subscriptions),
+        held=Credits(account.held),
+        debt=Credits(account.debt),
     )
 
 
@@ -111,9 +118,9 @@ def _level(left: Credits, plan: Plan) -> Level:
     return Level.LOW if left.count <= max(plan.low_balance, default=0) else Level.ENOUGH
 
 
-def _expiring(state: CustomerState, now: datetime) -> Expiring | None:
+def _expiring(state: CustomerState) -> Expiring | None:
     """All that expires at the next moment at which anything does."""
-    mortal = [each for each in state.grants if each.remaining and not is_due(each, now) and each.expires_at != NEVER]
+    mortal = [each for each in state.grants if each.remaining and each.expires_at != NEVER]
     at = min((each.expires_at for each in mortal), default=None)
     if at is None:
         return None

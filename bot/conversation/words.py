@@ -85,6 +85,7 @@ def _told(word: Word, about: Surroundings) -> Iterator[str]:
         yield _withheld(word, name, balance.level)
     elif word is Word.CREDITS:
         yield _credits(name, balance)
+        yield from _paragraph(_set_against(balance))
         yield from _paragraph(_outlook(balance, about))
     else:
         yield _plan(name, balance)
@@ -119,6 +120,16 @@ def _credits(name: str, balance: BalanceNow) -> str:
     """The balance, which is what was asked for."""
     count = f"**{_count(balance.available)}**" if balance.available else "**no credits**"
     return f"{name} has {count} left, on the plan {as_code(balance.plan)}."
+
+
+def _set_against(balance: BalanceNow) -> Iterator[str]:
+    """What can't be spent beside it, and why the next credits may be fewer than expected."""
+    if balance.held:
+        others = "Another " if balance.available else ""
+        yield f"{others}{_count(balance.held)} {_is(balance.held)} held for work that is under way."
+    if balance.debt:
+        owed = f"{_count(balance.debt)} {_is(balance.debt)} owed"
+        yield f"{owed}: the plan's next credits, or bought ones, go there first."
 
 
 def _outlook(balance: BalanceNow, about: Surroundings) -> Iterator[str]:
@@ -226,6 +237,10 @@ def _paragraph(sentences: Iterator[str]) -> Iterator[str]:
 
 def _count(amount: Credits) -> str:
     return f"{amount.count:,} {'credit' if amount.count == 1 else 'credits'}"
+
+
+def _is(amount: Credits) -> str:
+    return "is" if amount.count == 1 else "are"
 
 
 def _come(amount: Credits) -> str:

@@ -57,6 +57,31 @@ def test_credits_are_told_with_what_expires() -> None:
 
 
 @pytest.mark.parametrize(
+    ("held", "debt", "sentences"),
+    [
+        (0, 0, []),
+        (1, 0, ["Another 1 credit is held for work that is under way."]),
+        (3, 0, ["Another 3 credits are held for work that is under way."]),
+        (0, 1, ["1 credit is owed: the plan's next credits, or bought ones, go there first."]),
+        (
+            1200,
+            2,
+            [
+                "Another 1,200 credits are held for work that is under way.",
+                "2 credits are owed: the plan's next credits, or bought ones, go there first.",
+            ],
+        ),
+    ],
+)
+def test_what_is_held_and_owed_is_told_where_it_is_not_zero(held: int, debt: int, sentences: list[str]) -> None:
+    balance = replace(BALANCE, expiring=None, held=Credits(held), debt=Credits(debt))
+
+    assert said(Word.CREDITS, balance).split("\n\n")[1:] == ([" ".join(sentences)] if sentences else [])
+    assert said(Word.PLAN, balance) == said(Word.PLAN, replace(BALANCE, expiring=None))
+    assert "held" not in said(Word.CREDITS, balance, shows_figures=False)
+
+
+@pytest.mark.parametrize(
     ("balance", "sentence"),
     [
         (replace(BALANCE, expiring=None), ""),
