@@ -1,13 +1,13 @@
 """What billing relies on in a store, held by the one in memory and by the databases alike: tests may use either."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 
 import pytest
 
-from billing.commands import KeyedCommand, Lease, ShowFigures
+from billing.commands import Lease, ShowFigures
 from billing.ledger.chain import FIRST_HEAD
 from billing.ports import Changes, Store, Unit, Wanted
 from billing.records import Alarm, Loss, Recovery, Remembered, Reply, SignupSlot
@@ -25,11 +25,10 @@ from tests.billing.builders import (
     History,
     asked,
     grant,
-    revoke,
     spend,
     truth,
 )
-from tests.billing.requests import adjust, buy, capture, extend, hold, paid, refund, release, reverse, usage
+from tests.billing.random_requests import random_request
 from tests.database import START
 from tests.fakes import MemoryStore
 
@@ -209,32 +208,6 @@ async def test_alarms_and_recoveries_can_be_saved_in_one_batch(store: Store) -> 
     await store.transact(lambda unit: unit.save(changes, START))
 
 
-def random_command(random: Random, number: int, now: datetime, holds: Sequence[HoldId]) -> KeyedCommand:
-    """Any keyed command; some are repeated, some come with the key of another, and some name what there isn't."""
-    key = f"key:{random.choice([number, number, number, random.randrange(number + 1)])}"
-    count = random.randint(1, 9)
-    hold_id = random.choice([HoldId(1), *holds[-4:]])
-    lasts = timedelta(hours=random.randint(1, 12))
-    terms = random.choice([None, None, paid(3)])
-    choices: list[KeyedCommand] = [
-        grant(count, key=key, expires_at=now + timedelta(hours=random.randint(1, 40))),
-        buy(count, key=key),
-        spend(count, key=key),
-        replace(spend(count, key=key), paid=terms),
-        revoke(count, key=key),
-        adjust(random.choice([-count, count]), key=key),
-        usage(count, key=key, at=now - timedelta(hours=random.randint(0, 30))),
-        hold(count, key=key, lasts=lasts, terms=terms),
-        hold(count, key=key, lasts=lasts),
-        capture(hold_id, count, key=key),
-        release(hold_id, key=key),
-        extend(hold_id, key=key, lasts=lasts),
-        refund(random.randint(1, 9), random.choice([0, 200, 400, 600]), key=key),
-        reverse(random.randint(1, number + 1)),
-    ]
-    return random.choice(choices)
-
-
 @pytest.mark.parametrize("seed", range(6))
 async def test_the_same_commands_make_the_same_ledger_everywhere(store: Store, seed: int) -> None:
     saved = History(now=START)
@@ -245,7 +218,7 @@ async def test_the_same_commands_make_the_same_ledger_everywhere(store: Store, s
     random = Random(seed)
     holds: list[HoldId] = []
     for number in range(80):
-        command = random_command(random, number, clock.now(), holds)
+        command = random_request(random, number, clock.now(), holds)
         outcome = await service.handle(command)
         everything = await load(store, Wanted(now=clock.now(), holds=[HoldId(each) for each in range(1, 200)]))
         assert everything is not None

@@ -1,0 +1,62 @@
+"""How an account stood back then: rebuilt from the journal, it is what was stored at that time."""
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from billing.ledger.history import as_of, booked_by
+from billing.values import EPOCH, NEVER
+from tests.billing.builders import History, grant, spend
+from tests.billing.random_requests import random_request
+from tests.billing.requests import hold
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_the_journal_tells_is_what_was_stored_then(seed: int) -> None:
+    random, history = Random(seed), History()
+    history.install()
+    stored = {}
+    for number in range(100):
+        history.do(random_request(random, number, history.now, sorted(history.all_holds)))
+        stored[len(history.journal)] = (history.customer.account, dict(history.all_grants), dict(history.all_holds))
+        history.wait(hours=random.randint(0, 3))
+    account, grants, holds = history.customer.account, history.all_grants.values(), history.all_holds.values()
+    assert len(stored) > 20
+    for seq, (account_then, grants_then, holds_then) in stored.items():
+        past = as_of(account, grants, holds, history.journal[:seq])
+        assert replace(past.account, next_timeout=NEVER) == replace(account_then, next_timeout=NEVER)
+        assert past.account.next_timeout >= account_then.next_timeout, "the stored one is a lower bound"
+        assert {each.number: each for each in past.grants} == grants_then
+        assert {each.id: each for each in past.holds} == holds_then
+
+
+def test_a_moment_counts_what_was_due_by_then_but_booked_later() -> None:
+    history = History()
+    history.install()
+    start = history.now
+    history.do(grant(4, key="a", expires_at=start + timedelta(hours=6)))
+    history.do(hold(3, key="b", lasts=timedelta(hours=2)))
+    history.wait(hours=10)
+    history.do(spend(1, key="c"))
+    account, grants, holds = history.customer.account, history.all_grants.values(), history.all_holds.values()
+
+    def available(hours: float) -> tuple[int, int]:
+        moment = start + timedelta(hours=hours)
+        past = as_of(account, grants, holds, booked_by(history.journal, moment))
+        balance = past.balance_at(moment)
+        return balance.available, balance.held
+
+    assert available(1) == (6, 3)
+    assert available(2) == (9, 0), "the hold had timed out"
+    assert available(6) == (5, 0), "and the credits had expired"
+    assert available(10) == (4, 0)
+
+
+def test_before_the_first_entry_there_was_nothing() -> None:
+    history = History()
+    history.install()
+    past = as_of(history.customer.account, history.all_grants.values(), (), booked_by(history.journal, EPOCH))
+    assert (past.account.version, past.account.posted, past.grants, past.holds) == (0, 0, (), ())
+    assert past.balance_at(history.now).available == 0
