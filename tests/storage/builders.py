@@ -9,6 +9,7 @@ from billing.commands import Cause, Note, Question
 from billing.ledger.book import Book, Terms, Voucher
 from billing.ledger.chain import FIRST_HEAD, hash_note
 from billing.ledger.entries import Entry
+from billing.ledger.verify import Offence, verify_account
 from billing.ports import Changes, DeliveryEnd, NoteRow, Unit, Wanted
 from billing.records import Reply
 from billing.state import CreditAccount, Customer, CustomerState, Installation, Period, Subscription
@@ -37,6 +38,9 @@ from storage.database import Database
 from storage.deliveries import ClaimedDelivery, NewDelivery
 from storage.effects import NewEffect
 from tests.database import START
+
+MANY = 100_000
+"""More entries than any test has."""
 
 WANTED = Wanted(now=START)
 """Nothing beside the customers' open grants."""
@@ -256,3 +260,10 @@ async def finish(database: Database, clock: VirtualClock, *claimed: ClaimedDeliv
     """End deliveries as applied, in one transaction."""
     changes = Changes(deliveries=[done(one) for one in claimed])
     await database.store.transact(lambda unit: unit.save(changes, clock.now()))
+
+
+async def offence(database: Database, account_id: AccountId) -> Offence | None:
+    """What is broken in an account; None if it is whole."""
+    book, page = await database.reads.book(account_id), await database.reads.entries(account_id, limit=MANY)
+    assert book is not None
+    return verify_account(book.account, book.grants, page.entries, page.notes, book.holds, book.charges)

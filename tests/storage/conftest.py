@@ -1,12 +1,17 @@
 """What holds for every test of the storage."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, TextClause, event
 from sqlalchemy.sql.elements import ClauseElement
 
 from storage.statements import REGISTRY
+from tests.database import TEMPLATE
+from tests.postgres import Postgres
+from tests.storage.raw import engine_of
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +34,16 @@ def only_registered_statements(request: pytest.FixtureRequest) -> Iterator[None]
     yield
     event.remove(Engine, "before_execute", look)
     assert strangers == []
+
+
+@pytest.fixture
+def twin_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[str]:
+    """The address of another database of the same engine."""
+    if engine_of(database_url) == "sqlite":
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "twin.db")
+        yield f"sqlite:///{tmp_path}/twin.db"
+        return
+    server: Postgres = request.getfixturevalue("postgres_server")
+    name = server.create_database(template=TEMPLATE)
+    yield server.url(name)
+    server.drop_database(name)

@@ -7,7 +7,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from storage.columns import metadata
 from storage.engines import parse_url
+
+Content = dict[str, list[tuple[Any, ...]]]
+"""All rows of some tables, sorted."""
 
 
 def engine_of(url: str) -> str:
@@ -33,7 +37,7 @@ async def scalar(url: str, statement: str, **parameters: object) -> Any:
     return (await execute(url, statement, **parameters))[0][0]
 
 
-async def dump(url: str, tables: Sequence[str]) -> dict[str, list[tuple[Any, ...]]]:
+async def dump(url: str, tables: Sequence[str]) -> Content:
     """All rows of these tables, sorted."""
     engine = create_async_engine(parse_url(url), poolclass=NullPool)
     try:
@@ -45,3 +49,17 @@ async def dump(url: str, tables: Sequence[str]) -> dict[str, list[tuple[Any, ...
             return content
     finally:
         await engine.dispose()
+
+
+async def everything(url: str) -> Content:
+    """All rows of all tables."""
+    tables = [name for name in metadata.tables if name != "sequences" or engine_of(url) == "sqlite"]
+    return await dump(url, tables)
+
+
+async def is_the_same(url: str, twin_url: str) -> bool:
+    """Whether two databases hold the same. Numbers that PostgreSQL has given out stay so after a rollback."""
+    one, other = await everything(url), await everything(twin_url)
+    if engine_of(url) == "sqlite":
+        return one == other
+    return {table: len(rows) for table, rows in one.items()} == {table: len(rows) for table, rows in other.items()}

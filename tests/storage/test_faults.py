@@ -1,11 +1,9 @@
 """A failure before any statement, or at the commit, leaves all or nothing; and what is then repeated happens once."""
 
 import asyncio
-import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +12,9 @@ from billing.paces import Limit
 from billing.ports import Alarm, Changes, DeliveryEnd, Loss, Recovery, Remembered, SignupSlot, Unit
 from billing.values import GitHubAccountId, Provider, Reaction
 from sandbox.clock import VirtualClock
-from storage.columns import metadata
 from storage.database import Database
 from storage.deliveries import Recorded
-from tests.database import START, TEMPLATE
-from tests.postgres import Postgres
+from tests.database import START
 from tests.storage.builders import (
     WANTED,
     Booking,
@@ -33,19 +29,13 @@ from tests.storage.builders import (
     subscription,
 )
 from tests.storage.faults import InjectedError, Traffic, watched
-from tests.storage.raw import dump, engine_of
+from tests.storage.raw import everything, is_the_same
 
 PACE = (Limit(count=1, seconds=1),)
 
 Operation = Callable[[], Awaitable[object]]
 Scenario = Callable[[Database, VirtualClock], Awaitable[Operation]]
 """Sets the stage, and returns the operation whose every statement is to fail in turn."""
-
-
-async def everything(url: str) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables."""
-    tables = [name for name in metadata.tables if name != "sequences" or engine_of(url) == "sqlite"]
-    return await dump(url, tables)
 
 
 async def record_one(database: Database, clock: VirtualClock) -> Operation:
@@ -253,19 +243,6 @@ SCENARIOS: dict[str, tuple[Scenario, int]] = {
 MOST_STATEMENTS = 50
 
 
-@pytest.fixture
-def twin_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[str]:
-    """The address of another database of the same engine."""
-    if engine_of(database_url) == "sqlite":
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "twin.db")
-        yield f"sqlite:///{tmp_path}/twin.db"
-        return
-    server: Postgres = request.getfixturevalue("postgres_server")
-    name = server.create_database(template=TEMPLATE)
-    yield server.url(name)
-    server.drop_database(name)
-
-
 async def run_undisturbed(scenario: Scenario, url: str) -> None:
     """Run a scenario where nothing fails, with a clock of its own."""
     clock = VirtualClock(START, frozen=True)
@@ -273,14 +250,6 @@ async def run_undisturbed(scenario: Scenario, url: str) -> None:
     await database.open()
     await (await scenario(database, clock))()
     await database.close()
-
-
-async def is_the_same(url: str, twin_url: str) -> bool:
-    """Whether two databases hold the same. Numbers that PostgreSQL has given out stay so after a rollback."""
-    one, other = await everything(url), await everything(twin_url)
-    if engine_of(url) == "sqlite":
-        return one == other
-    return {table: len(rows) for table, rows in one.items()} == {table: len(rows) for table, rows in other.items()}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
