@@ -157,8 +157,10 @@ class _Batch:
             return Busy()
         customer_id = self._customer_id(command)
         state = None if customer_id is None else self._states.get(customer_id)
+        # Outside of what may fail alone: a database that fails takes the whole transaction with it.
+        facts = self._facts(command, state)
         try:
-            decision = decide(state, command, self._now, self._plans, self._facts(command, state))
+            decision = decide(state, command, self._now, self._plans, facts)
         except Exception as error:  # noqa: BLE001 -- a bug in one decision must not take the others' commit with it
             return Failed(error)
         self._keep(decision)
