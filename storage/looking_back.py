@@ -10,12 +10,15 @@ from billing.ledger.balance import Balance, standing
 from billing.ledger.book import CLOCK
 from billing.ledger.entries import Entry
 from billing.ports import Wanted
-from billing.values import AccountId, CustomerId, to_milliseconds
+from billing.values import AccountId, CustomerId, EntryKind, to_milliseconds
 from storage.journal import length_at, page_after
 from storage.loading import CUSTOMERS, load
 from storage.looking_up import rows_of
 
 PAGE: Final = 64
+
+DUE: Final = frozenset({EntryKind.RELEASE, EntryKind.CLAWBACK, EntryKind.EXPIRE})
+"""What is booked ahead of a command because its time had come; and what a refund takes of credits that return then."""
 
 
 def balance_at(connection: Connection, customer_id: CustomerId, moment: datetime) -> Balance | None:
@@ -37,15 +40,19 @@ def balance_at(connection: Connection, customer_id: CustomerId, moment: datetime
 def _booked(connection: Connection, account_id: AccountId, length: int, moment: datetime) -> Balance:
     """What so many entries come to, with those behind them that had come due by that moment."""
     posted = held = debt = held_before = debt_before = 0
+    is_due = False
     for entry in _entries_from(connection, account_id, length):
         if entry.seq <= length:
             posted, held, debt = entry.balance_after, entry.held_after, entry.debt_after
-        elif entry.actor != CLOCK:
+        elif entry.actor != CLOCK or entry.kind not in DUE:
             break
-        elif entry.occurred_at <= moment:
-            posted += entry.amount
-            held += entry.held_after - held_before
-            debt += entry.debt_after - debt_before
+        else:
+            # What a refund takes of credits that return belongs to their return.
+            is_due = is_due if entry.kind is EntryKind.CLAWBACK else entry.occurred_at <= moment
+            if is_due:
+                posted += entry.amount
+                held += entry.held_after - held_before
+                debt += entry.debt_after - debt_before
         held_before, debt_before = entry.held_after, entry.debt_after
     return Balance(available=posted - held, held=held, debt=debt)
 
