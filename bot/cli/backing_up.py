@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from billing.errors import BillingError
-from billing.ports import Clock
 from bot.cli.failures import CommandError
 from bot.cli.proving import Prover
 from bot.cli.verifying import Report
@@ -40,7 +39,7 @@ class FileExistsAlreadyError(BillingError):
         super().__init__(f"{file} is there already; name another file, or add --force to replace it")
 
 
-def back_up(address: str, file: Path, *, replace: bool, clock: Clock, prover: Prover) -> Copied:
+def back_up(address: str, file: Path, *, replace: bool, prover: Prover) -> Copied:
     """Write a backup of the database into a file.
 
     Raises:
@@ -54,7 +53,7 @@ def back_up(address: str, file: Path, *, replace: bool, clock: Clock, prover: Pr
     if status.current is None or status.is_newer:
         status.require_current()
     with workshop(file) as draft:
-        made_at = clock.now()
+        made_at = prover.clock.now()
         if is_sqlite(parse_url(address)):
             copy_file(sqlite_path(parse_url(address)), draft, lambda per_cent: prover.show(f"copied {per_cent} %"))
         else:

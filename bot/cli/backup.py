@@ -58,8 +58,8 @@ def _back_up(file: Path, *, force: bool, as_json: bool) -> None:
 
     settings = read_settings(CommandSettings)
     with reaching_the_database(), counting("backing up") as show:
-        prover = Prover.of(settings, show)
-        copied = back_up(database_url(settings), file, replace=force, clock=SystemClock(), prover=prover)
+        prover = Prover.of(settings, clock=SystemClock(), show=show)
+        copied = back_up(database_url(settings), file, replace=force, prover=prover)
     if as_json:
         size = file.stat().st_size
         print_json({"file": str(file), "bytes": size, "made_at": rfc3339(copied.made_at), **_record(copied)})
@@ -71,6 +71,7 @@ def _move(to_url: str, *, as_json: bool) -> None:
     from bot.cli.moving import move
     from bot.cli.proving import Prover
     from bot.cli.reaching import database_url, reaching_the_database
+    from bot.clock import SystemClock
     from bot.settings import CommandSettings, read_settings
     from bot.settings.addresses import database_address
 
@@ -80,7 +81,8 @@ def _move(to_url: str, *, as_json: bool) -> None:
         raise WrongUseError(f"--to-url {error}.", "Give it as postgresql://user:password@host:5432/name.") from error
     settings = read_settings(CommandSettings)
     with reaching_the_database(), counting("moving") as show:
-        copied = move(database_url(settings), address, prover=Prover.of(settings, show))
+        prover = Prover.of(settings, clock=SystemClock(), show=show)
+        copied = move(database_url(settings), address, prover=prover)
     if as_json:
         print_json(_record(copied))
     else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from billing.errors import BillingError
+from billing.ports import Clock
 from bot.cli.verifying import Report, Verification
 from bot.settings import CommandSettings
 from bot.signing import PublicKey, Signer
@@ -32,17 +33,19 @@ class Prover:
 
     Attributes:
         keys: whose signatures of checkpoints count; without any they go unchecked.
+        clock: by which a database tells what is due.
         show: what shows it; for whatever else takes long, too.
     """
 
     keys: Sequence[PublicKey]
+    clock: Clock
     show: Show
 
     @classmethod
-    def of(cls, settings: CommandSettings, show: Show) -> Self:
+    def of(cls, settings: CommandSettings, *, clock: Clock, show: Show) -> Self:
         """The one with the keys of these settings."""
         signer = Signer.of(settings.ledger_signing_key)
-        return cls(keys=signer.publics if signer else (), show=show)
+        return cls(keys=signer.publics if signer else (), clock=clock, show=show)
 
     def prove(self, address: str, *, place: str, way_out: str) -> Report:
         """Go through every account and checkpoint of a database.
@@ -68,7 +71,7 @@ class Prover:
         reader = Reader(parse_url(address))
         try:
             return await Verification(
-                Reads(reader, None),
+                Reads(reader, None, self.clock),
                 Audits(reader),
                 on_progress=lambda report: self.show(
                     f"verifying what is {place}, {report.accounts} accounts, {report.entries} entries"

@@ -37,6 +37,7 @@ def restore(
     from bot.cli.questions import require_yes
     from bot.cli.reaching import database_url, reaching_the_database
     from bot.cli.restoring import require_room, restore_into
+    from bot.clock import SystemClock
     from bot.settings import CommandSettings, read_settings
 
     settings = read_settings(CommandSettings)
@@ -47,7 +48,8 @@ def restore(
             say(f"The database has data: {data}. It will be replaced, and kept beside under another name.")
             require_yes(f"Replace it by {file}?", yes=yes)
         with counting("restoring") as show:
-            restored = restore_into(address, file, replace=force, prover=Prover.of(settings, show))
+            prover = Prover.of(settings, clock=SystemClock(), show=show)
+            restored = restore_into(address, file, replace=force, prover=prover)
     _tell(restored, as_json=as_json)
 
 
