@@ -11,6 +11,8 @@ from typing import Final, assert_never
 from billing.commands import (
     Answered,
     Applied,
+    Backfilled,
+    BackfillGrants,
     Command,
     DeliveryCommand,
     FollowInstallation,
@@ -40,7 +42,7 @@ LOSSES_WITHIN: Final = timedelta(hours=1)
 AccountCommand = FollowMarketplace | FollowInstallation | RenameAccount
 """Commands that name the customer by the GitHub account."""
 
-CustomerCommand = KeyedCommand | ShowFigures
+CustomerCommand = KeyedCommand | ShowFigures | BackfillGrants
 """Commands that name the customer by our own id."""
 
 
@@ -260,7 +262,7 @@ def _remembered(entry: Entry) -> Remembered:
 def delivery_end(command: DeliveryCommand, outcome: Outcome) -> DeliveryEnd:
     """How the delivery ends by what became of its command. Any outcome ends it, also one that none has by today."""
     match outcome:
-        case Applied() | Answered():
+        case Applied() | Backfilled() | Answered():
             return DeliveryEnd(cause=command.cause, state="done")
         case Ignored():
             return DeliveryEnd(cause=command.cause, state="ignored", error=outcome.reason)

@@ -5,22 +5,81 @@ union: `decide` covers it wholly, and the type checker holds that.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from billing.errors import BillingError
+from billing.requests import (
+    AdjustCredits,
+    BackfillGrants,
+    CaptureHold,
+    ExtendHold,
+    FollowRefund,
+    GrantCredits,
+    HoldCredits,
+    KeyedCommand,
+    Note,
+    PaidTerms,
+    RecordUsage,
+    ReleaseHold,
+    ReverseEntry,
+    RevokeCredits,
+    SpendCredits,
+)
 from billing.values import (
     CommentId,
     Credits,
     CustomerId,
     DeliveryId,
     GitHubAccountId,
-    HoldId,
     InstallationId,
     Origin,
     Permission,
     RepositoryId,
     Word,
 )
+
+# Requests can be had from here as well: a command is a command, whatever it is about.
+__all__ = [
+    "AdjustCredits",
+    "Answer",
+    "Answered",
+    "Applied",
+    "BackfillGrants",
+    "Backfilled",
+    "CaptureHold",
+    "Cause",
+    "Command",
+    "DeliveryCommand",
+    "ExtendHold",
+    "FollowInstallation",
+    "FollowMarketplace",
+    "FollowRefund",
+    "GitHubAccount",
+    "GrantCredits",
+    "HoldCredits",
+    "Ignore",
+    "Ignored",
+    "InstallationTruth",
+    "KeyedCommand",
+    "Lease",
+    "MarketplaceHint",
+    "MarketplaceTruth",
+    "MissingGrant",
+    "Note",
+    "Outcome",
+    "PaidTerms",
+    "PendingChange",
+    "Postponed",
+    "Question",
+    "RecordUsage",
+    "Refused",
+    "ReleaseHold",
+    "RenameAccount",
+    "ReverseEntry",
+    "RevokeCredits",
+    "ShowFigures",
+    "SpendCredits",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,184 +249,6 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """Free text beside an entry: why, and who.
-
-    It is kept apart; the entry carries only its salted hash, so that erasing text and salt leaves the chain whole.
-    """
-
-    text: str
-    actor_name: str
-    salt: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaidTerms:
-    """That money may pay for what the credits don't cover: at most so many units, at this price each."""
-
-    units: int
-    price_cents: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantCredits:
-    """Give a customer credits. `key` makes it happen once.
-
-    Attributes:
-        origin: `GOODWILL` by hand, `PURCHASE` for credits that were bought, `MIGRATION` for what somebody brings along;
-            others come about by themselves and can't be asked for.
-        reference: what it is about, ids only, such as the payment of a purchase; "" if nothing.
-        note: why and who; None where the reference says it all.
-    """
-
-    customer_id: CustomerId
-    amount: Credits
-    expires_at: datetime
-    key: str
-    actor: str
-    note: Note | None
-    origin: Origin = Origin.GOODWILL
-    reference: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeCredits:
-    """Take back credits by hand, in the order in which they would burn. Refused if fewer are available."""
-
-    customer_id: CustomerId
-    amount: Credits
-    key: str
-    actor: str
-    note: Note
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdjustCredits:
-    """Set a balance right by hand. `change` is in credits, and not zero.
-
-    More credits first make up for debt, and the rest is granted out of goodwill, for ever. Fewer are taken in burn
-    order as far as there are any, and the rest is owed.
-    """
-
-    customer_id: CustomerId
-    change: int
-    key: str
-    actor: str
-    note: Note
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpendCredits:
-    """Spend credits now. Refused if fewer are available and money may not pay for the rest.
-
-    `reference` holds ids only, such as `repository:7#12`.
-    """
-
-    customer_id: CustomerId
-    amount: Credits
-    key: str
-    actor: str
-    reference: str
-    occurred_at: datetime
-    paid: PaidTerms | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordUsage:
-    """Book what was used already, at its own time, whether the credits suffice or not; what is missing is owed.
-
-    Paid by what could have paid for it then: never by a grant that came later, but also by credits that have expired
-    since (docs/decisions/0071-late-usage-is-booked-at-its-own-time.md).
-    """
-
-    customer_id: CustomerId
-    amount: Credits
-    key: str
-    actor: str
-    reference: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldCredits:
-    """Set credits aside for work under way, for so long by the server's clock.
-
-    Refused if fewer are available and money may not pay for the rest: nothing is held then.
-    """
-
-    customer_id: CustomerId
-    amount: Credits
-    lasts: timedelta
-    key: str
-    actor: str
-    reference: str
-    paid: PaidTerms | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureHold:
-    """Spend what was held, all or part of it; the rest returns, and the hold has ended."""
-
-    customer_id: CustomerId
-    hold_id: HoldId
-    amount: Credits
-    key: str
-    actor: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseHold:
-    """Give back all that was held."""
-
-    customer_id: CustomerId
-    hold_id: HoldId
-    key: str
-    actor: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtendHold:
-    """Let a hold last for so long from now on, within its bound. It is never shortened."""
-
-    customer_id: CustomerId
-    hold_id: HoldId
-    lasts: timedelta
-    key: str
-    actor: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowRefund:
-    """Take back, or give back, so that a grant stands as its payment does: so much of it refunded until now.
-
-    Cumulative, so that refunds told of twice or in any order come to the same; a refund that failed lowers the figure.
-    """
-
-    customer_id: CustomerId
-    grant_number: int
-    paid_cents: int
-    refunded_cents: int
-    key: str
-    actor: str
-    reference: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReverseEntry:
-    """Take back one entry, as it was booked and in reverse order; never by what the rules would say today."""
-
-    customer_id: CustomerId
-    seq: int
-    actor: str
-    note: Note
-
-    @property
-    def key(self) -> str:
-        """One for each entry, so that it is taken back once, whoever asks."""
-        return f"reverse:{self.seq}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowFigures:
     """Take note of whether an account has its figures shown in public repositories. Repeating it changes nothing.
 
@@ -378,25 +259,10 @@ class ShowFigures:
     shown: bool
 
 
-KeyedCommand = (
-    GrantCredits
-    | RevokeCredits
-    | AdjustCredits
-    | SpendCredits
-    | RecordUsage
-    | HoldCredits
-    | CaptureHold
-    | ReleaseHold
-    | ExtendHold
-    | FollowRefund
-    | ReverseEntry
-)
-"""Commands that carry an idempotency key: the same key and body always get the same answer."""
-
 DeliveryCommand = FollowMarketplace | FollowInstallation | RenameAccount | Answer | Ignore
 """Commands that end a delivery in the very commit that applies them."""
 
-Command = KeyedCommand | ShowFigures | DeliveryCommand
+Command = KeyedCommand | ShowFigures | BackfillGrants | DeliveryCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -410,6 +276,26 @@ class Applied:
     customer_id: CustomerId
     entries: tuple[int, ...]
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingGrant:
+    """Credits that were due and never granted. `key` is the business key by which they are granted once."""
+
+    origin: Origin
+    amount: Credits
+    expires_at: datetime
+    key: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfilled:
+    """What was missing. `entries` granted it, with what that brought about; none if it was only to be told."""
+
+    customer_id: CustomerId
+    missing: tuple[MissingGrant, ...]
+    entries: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -440,4 +326,4 @@ class Postponed:
     reason: str
 
 
-Outcome = Applied | Answered | Refused | Ignored | Postponed
+Outcome = Applied | Backfilled | Answered | Refused | Ignored | Postponed

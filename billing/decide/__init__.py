@@ -6,6 +6,7 @@ from typing import assert_never
 
 from billing.commands import (
     Answer,
+    BackfillGrants,
     Command,
     FollowInstallation,
     FollowMarketplace,
@@ -15,6 +16,7 @@ from billing.commands import (
     RenameAccount,
     ShowFigures,
 )
+from billing.decide.backfill import backfill_grants
 from billing.decide.comments import answer_comment
 from billing.decide.customers import rename_account, show_figures
 from billing.decide.decision import Decision, Facts
@@ -53,6 +55,8 @@ def _decide(state: CustomerState | None, command: Command, now: datetime, plans:
             return rename_account(state, command)
         case Answer():
             return answer_comment(command)
+        case BackfillGrants():
+            return backfill_grants(state, command, now, plans)
         case ShowFigures():
             return show_figures(state, command)
         case Ignore():

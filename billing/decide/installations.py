@@ -13,10 +13,11 @@ from billing.commands import Applied, FollowInstallation
 from billing.decide.customers import met
 from billing.decide.decision import Decision, Facts, contradicted, overtaken
 from billing.ledger.book import Book, Terms, Voucher
+from billing.ledger.entries import Entry
 from billing.plans import PlanCatalog
 from billing.records import SignupSlot
 from billing.state import CustomerState, Installation
-from billing.values import NEVER, Category, Credits, InstallationState, Origin
+from billing.values import NEVER, Category, Credits, InstallationId, InstallationState, Origin
 
 SIGNUP_KEY: Final = "signup"
 """The key of the entry that grants the sign-up credits: one in an account's whole life."""
@@ -100,8 +101,7 @@ def _signed_up(
     applied = Applied(customer_id=customer.id, entries=())
     if customer.signup_at is not None or customer.signup_withheld:
         return Decision(state=state, outcome=applied)
-    amount = Credits(plans.default.signup_credits)
-    if not amount:
+    if not plans.default.signup_credits:
         return Decision(state=replace(state, customer=replace(customer, signup_at=now)), outcome=applied)
     slots: tuple[SignupSlot, ...] = ()
     if customer.github_type == "Organization" and command.installer_id is not None:
@@ -111,15 +111,8 @@ def _signed_up(
         slots = (SignupSlot(installer_id=command.installer_id, slot=slot, customer_id=customer.id, taken_at=now),)
     book = Book(state.account, state.grants, state.holds, now)
     book.book_due()
-    book.grant(
-        Terms(origin=Origin.SIGNUP, category=Category.PROMOTIONAL, amount=amount, expires_at=NEVER),
-        Voucher(
-            key=SIGNUP_KEY,
-            actor=f"delivery:{command.cause.delivery_id}",
-            occurred_at=command.cause.received_at,
-            reference=f"plan:{plans.default_plan} installation:{command.installation_id}",
-        ),
-    )
+    voucher = Voucher(key="", actor=f"delivery:{command.cause.delivery_id}", occurred_at=command.cause.received_at)
+    grant_signup(book, plans, voucher, command.installation_id)
     return Decision(
         state=replace(
             state, customer=replace(customer, signup_at=now), account=book.account, grants=book.grants, holds=book.holds
@@ -127,6 +120,15 @@ def _signed_up(
         entries=tuple(book.entries),
         signup_slots=slots,
         outcome=replace(applied, entries=tuple(entry.seq for entry in book.entries)),
+    )
+
+
+def grant_signup(book: Book, plans: PlanCatalog, voucher: Voucher, installation_id: InstallationId) -> Entry:
+    """Grant the default plan's sign-up credits. The voucher says who caused it and when; the rest is filled in."""
+    amount = Credits(plans.default.signup_credits)
+    return book.grant(
+        Terms(origin=Origin.SIGNUP, category=Category.PROMOTIONAL, amount=amount, expires_at=NEVER),
+        replace(voucher, key=SIGNUP_KEY, reference=f"plan:{plans.default_plan} installation:{installation_id}"),
     )
 
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from billing.commands import Cause, PendingChange
-from billing.ledger.book import Book, Terms, Voucher
+from billing.ledger.book import CLOCK, Book, Terms, Voucher
 from billing.ledger.burning import burn_order
 from billing.periods import utc_date
 from billing.plans import Plan
@@ -16,21 +15,20 @@ GRACE: Final = timedelta(hours=72)
 """How long a period's credits outlive it, because payment and confirmation come after the boundary."""
 
 
-def grant_target(
-    book: Book, subscription: Subscription, plan: Plan, pending: PendingChange | None, cause: Cause, now: datetime
-) -> Subscription:
+def grant_target(book: Book, subscription: Subscription, plan: Plan, voucher: Voucher) -> Subscription:
     """Grant what the period's target lacks; the subscription comes back with that noted.
 
     Keyed by provider, period and number, and counted in the period, so that no observation grants anything twice.
+    The voucher says who caused it and when; its key and what it is about are filled in.
     """
     period = subscription.period
     if period is None or period.target <= period.granted:
         return subscription
     book.book_due()
-    expires_at = _expiry(period, pending)
+    expires_at = expiry_of(period, subscription)
     name = f"{subscription.provider}:{to_milliseconds(period.starts_at)}"
     if not period.grants:
-        _roll_over(book, subscription.provider, plan, expires_at, key=f"rollover:{name}", now=now)
+        _roll_over(book, subscription.provider, plan, expires_at, key=f"rollover:{name}")
     number = period.grants + 1
     book.grant(
         Terms(
@@ -41,25 +39,20 @@ def grant_target(
             provider=subscription.provider.value,
             period_starts_at=period.starts_at,
         ),
-        Voucher(
-            key=f"plan:{name}:{number}",
-            actor=f"delivery:{cause.delivery_id}",
-            occurred_at=cause.received_at,
-            reference=f"plan:{plan.id}",
-        ),
+        replace(voucher, key=f"plan:{name}:{number}", reference=f"plan:{plan.id}"),
     )
     return replace(subscription, period=replace(period, granted=period.target, grants=number))
 
 
-def _expiry(period: Period, pending: PendingChange | None) -> datetime:
+def expiry_of(period: Period, subscription: Subscription) -> datetime:
     """When the period's credits expire: with the subscription, if it is known to end with the period, else later."""
-    end = None if pending is None or pending.marketplace_plan_id is not None else pending.effective_at
+    end = subscription.pending_effective_at if subscription.cancel_at_period_end else None
     if end is None or utc_date(end) > utc_date(period.ends_at):
         return period.ends_at + GRACE
     return max(period.ends_at, end)
 
 
-def _roll_over(book: Book, provider: Provider, plan: Plan, expires_at: datetime, *, key: str, now: datetime) -> None:
+def _roll_over(book: Book, provider: Provider, plan: Plan, expires_at: datetime, *, key: str) -> None:
     """Expire what the provider's earlier periods left over, and grant anew what the plan lets live on.
 
     A grant's terms never change, so what lives on gets a grant of its own. It belongs to no period: nothing is granted
@@ -67,7 +60,7 @@ def _roll_over(book: Book, provider: Provider, plan: Plan, expires_at: datetime,
     """
     leftovers = [grant for grant in burn_order(book.grants) if _is_leftover(grant, provider)]
     for grant in leftovers:
-        book.expire(grant, occurred_at=now)
+        book.expire(grant, occurred_at=book.now)
     kept = min(sum(grant.remaining for grant in leftovers), plan.rollover_max)
     if not kept:
         return
@@ -79,7 +72,7 @@ def _roll_over(book: Book, provider: Provider, plan: Plan, expires_at: datetime,
             expires_at=expires_at,
             provider=provider.value,
         ),
-        Voucher(key=key, actor="clock", occurred_at=now, reference=f"plan:{plan.id}"),
+        Voucher(key=key, actor=CLOCK, occurred_at=book.now, reference=f"plan:{plan.id}"),
     )
 
 

@@ -9,7 +9,7 @@ from billing.decide.customers import met, with_subscription
 from billing.decide.decision import Decision, Facts
 from billing.decide.plan_grants import grant_target
 from billing.decide.plan_periods import Observed, effective_at, follow_period, grants_credits
-from billing.ledger.book import Book
+from billing.ledger.book import Book, Voucher
 from billing.plans import Plan, PlanCatalog
 from billing.records import Alarm, Recovery
 from billing.standing import is_living
@@ -69,7 +69,8 @@ def follow_purchase(
         observed = Observed(
             before=before, after=after, plan=plan, effective_at=held_since, is_purchase=is_purchase, now=now
         )
-        after = grant_target(book, follow_period(observed, plans), plan, truth.pending, command.cause, now)
+        voucher = Voucher(key="", actor=f"delivery:{command.cause.delivery_id}", occurred_at=command.cause.received_at)
+        after = grant_target(book, follow_period(observed, plans), plan, voucher)
     return Decision(
         state=replace(with_subscription(state, after), account=book.account, grants=book.grants, holds=book.holds),
         entries=tuple(book.entries),

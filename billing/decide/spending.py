@@ -1,6 +1,5 @@
 """Spends: credits first, then money if it may, and nothing of either while billing is off."""
 
-
 from billing.commands import SpendCredits
 from billing.decide.decision import Facts
 from billing.decide.paid_units import charge

@@ -145,16 +145,13 @@ class Book:
         return self._grants[number]
 
     def book_due(self) -> None:
-        """Post what the passing of time has brought about: holds that timed out, then grants that expired.
+        """Post what the passing of time has brought about, as it came: holds that timed out, grants that expired.
 
         So nothing expired can be spent, and what a hold gives back can be.
         """
         if self.now >= self._account.next_timeout:
             self._time_out()
-        if self.now >= self.account.next_expiry:
-            for grant in burn_order(self.grants):
-                if is_due(grant, self.now):
-                    self.expire(grant, occurred_at=grant.expires_at)
+        self._expire_until(self.now)
 
     def issue(self, terms: Terms) -> Grant:
         """Make a grant, which is empty until an entry moves its credits there."""
@@ -339,10 +336,20 @@ class Book:
         """Post the time-outs that are due, and find out when the next one is."""
         for hold in sorted(self._open_holds(), key=lambda each: (each.expires_at, each.id)):
             if hold.expires_at <= self.now:
+                # What expired before the hold gave its credits back did so at its own time.
+                self._expire_until(hold.expires_at)
                 voucher = Voucher(key=f"timeout:{hold.id}", actor=CLOCK, occurred_at=hold.expires_at)
                 self.release(hold, HoldState.TIMED_OUT, voucher)
         bound = min((hold.expires_at for hold in self._open_holds()), default=NEVER)
         self._account = replace(self._account, next_timeout=bound)
+
+    def _expire_until(self, moment: datetime) -> None:
+        """Post what expired by this moment."""
+        if moment < self.account.next_expiry:
+            return
+        for grant in burn_order(self.grants):
+            if is_due(grant, moment):
+                self.expire(grant, occurred_at=grant.expires_at)
 
     def _open_holds(self) -> list[Hold]:
         return [hold for hold in self._holds.values() if hold.state is HoldState.OPEN]
