@@ -1,4 +1,4 @@
-"""Bodies of deliveries: how large they get, and how they are kept, which is compressed by zlib."""
+"""Bodies of deliveries: how large they get, and how what is kept of them is read again."""
 
 import asyncio
 import zlib
@@ -12,15 +12,6 @@ SMALL_BODY_BYTES: Final = 256 * 1024
 
 SMALL_PACKED_BYTES: Final = 32 * 1024
 """Packed bodies larger than this are unpacked in a thread: JSON comes to about six times as much."""
-
-COMPRESSION_LEVEL: Final = 1
-"""Makes a sixth of a delivery's size in a tenth of a millisecond; higher levels gain little."""
-
-
-def packed(body: bytes) -> bytes:
-    """The body as it is kept."""
-    return zlib.compress(body, COMPRESSION_LEVEL)
-
 
 async def unpacked(kept: bytes) -> bytes:
     """The body of what is kept; a large one is unpacked beside the event loop.

@@ -79,10 +79,10 @@ def edge_middleware(*, in_flight: InFlight, is_https: bool, new_request_id: Call
         bind_contextvars(request_id=request_id)
         with in_flight:
             response = await _answer(request, handler, request_id)
-        response.headers["X-Request-Id"] = request_id
+        sent = response.headers
+        sent["X-Request-Id"] = request_id
         for name, value in headers.items():
-            if name not in response.headers:
-                response.headers[name] = value
+            sent.setdefault(name, value)
         if in_flight.is_draining:
             response.force_close()
         return response

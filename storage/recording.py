@@ -93,11 +93,13 @@ class Recording:
                 "partition": delivery.partition,
                 "received_at": (received_at := to_milliseconds(delivery.received_at)),
                 "run_at": received_at,
-                "body": delivery.body,
+                "body": delivery.kept_body(),
             }
             for delivery in by_key.values()
         ]
-        return {(row.delivery_id, row.route) for row in transaction.execute(RECORD, rows)}
+        # One alone needn't be made one statement with others.
+        recorded = transaction.execute(RECORD, rows if len(rows) > 1 else rows[0])
+        return {(row.delivery_id, row.route) for row in recorded}
 
     @staticmethod
     def _requeue(transaction: Transaction, repeats: dict[Key, NewDelivery], now: int) -> set[Key]:
@@ -114,7 +116,10 @@ class Recording:
             return set()
         transaction.execute(
             REQUEUE,
-            [{"event_id": row.id, "due_at": now, "content": repeats[row.delivery_id, row.route].body} for row in dead],
+            [
+                {"event_id": row.id, "due_at": now, "content": repeats[row.delivery_id, row.route].kept_body()}
+                for row in dead
+            ],
         )
         recover_deliveries(transaction, {row.event for row in dead}, now)
         return {(row.delivery_id, row.route) for row in dead}

@@ -9,6 +9,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -28,7 +29,7 @@ Step = Callable[[Transaction, Sequence[Item]], Sequence[T]]
 
 log = structlog.get_logger()
 
-BATCH_BYTES: Final = 256 * 1024
+BATCH_BYTES: Final = 1024 * 1024
 """Beyond this much of bodies nothing more joins a transaction."""
 
 WAITING: Final = 4096
@@ -41,7 +42,7 @@ LOOK_SECONDS: Final = 1.0
 """How often a SQLite file is looked at for what other processes wrote."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Job:
     step: Step[Any, Any]
     item: Any
@@ -49,11 +50,8 @@ class _Job:
     future: asyncio.Future[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    job: _Job
-    result: Any = None
-    error: Exception | None = None
+_Outcome = tuple[_Job, Any, Exception | None]
+"""The work, and what came of it: its result, or the error."""
 
 
 class Writer:
@@ -62,11 +60,16 @@ class Writer:
     def __init__(self, transactor: Transactor, *, on_foreign_work: Callable[[], None]) -> None:
         self._transactor = transactor
         self._on_foreign_work = on_foreign_work
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._handed_over: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._is_closing = False
         self._gathered: list[_Job] = []
+        self._submitted = 0
+        # What follows is the thread's to change.
+        self._is_open = True
+        self._left: deque[_Job] = deque()
+        self._taken = 0
         self._look_at = 0.0
 
     def open(self) -> None:
@@ -79,7 +82,7 @@ class Writer:
         if self._loop is not None and not self._is_closing:
             self._is_closing = True
             self._hand_over()
-            self._jobs.put(None)
+            self._handed_over.put(None)
             await asyncio.to_thread(self._thread.join)
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
@@ -116,47 +119,56 @@ class Writer:
         assert self._loop is not None, "open() comes first"
         if self._is_closing:
             raise TemporaryFailureError("the database is being closed")
-        if self._jobs.qsize() + len(self._gathered) >= WAITING:
+        if self._submitted - self._taken >= WAITING:
             raise TemporaryFailureError("the database is behind: too much waits to be written")
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
         future = self._loop.create_future()
         self._gathered.append(_Job(step, item, size, future))
+        self._submitted += 1
         return future
 
     def _hand_over(self) -> None:
         """Pass on all that this turn of the event loop wants written, so that the thread finds it together."""
         gathered, self._gathered = self._gathered, []
-        for job in gathered:
-            self._jobs.put(job)
+        if gathered:
+            self._handed_over.put(gathered)
 
     # From here on everything runs in the thread.
 
     def _serve(self) -> None:
-        is_open = True
-        while is_open:
+        while self._is_open or self._left:
             self._look_for_foreign_work()
-            jobs, is_open = self._take()
+            jobs = self._take()
             for part in [jobs] if self._transactor.mixes else _apart(jobs):
                 if part:
                     self._answer(self._attempt(part))
         self._transactor.close()
 
-    def _take(self) -> tuple[list[_Job], bool]:
-        """What waits, up to a transaction's worth, and whether there may be more; nothing once in a while."""
+    def _take(self) -> list[_Job]:
+        """What waits, up to a transaction's worth; nothing once in a while."""
         jobs: list[_Job] = []
         size = 0
+        while len(jobs) < BATCH and size < BATCH_BYTES and (self._left or self._fetch(is_patient=not jobs)):
+            job = self._left.popleft()
+            jobs.append(job)
+            size += job.size
+        self._taken += len(jobs)
+        return jobs
+
+    def _fetch(self, *, is_patient: bool) -> bool:
+        """Get what was handed over next, if there is something; wait for it a while if patient."""
+        if not self._is_open:
+            return False
         try:
-            job = self._jobs.get(timeout=LOOK_SECONDS)
-            while job is not None:
-                jobs.append(job)
-                size += job.size
-                if len(jobs) >= BATCH or size >= BATCH_BYTES:
-                    return jobs, True
-                job = self._jobs.get_nowait()
+            handed_over = self._handed_over.get(block=is_patient, timeout=LOOK_SECONDS)
         except queue.Empty:
-            return jobs, True
-        return jobs, False
+            return False
+        if handed_over is None:
+            self._is_open = False
+            return False
+        self._left.extend(handed_over)
+        return True
 
     def _attempt(self, jobs: list[_Job]) -> list[_Outcome]:
         """Run the jobs in one transaction; each alone, if that fails."""
@@ -164,9 +176,9 @@ class Writer:
             return self._run(jobs)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's and must not end the thread
             if is_away(error) or is_contended(error):
-                return [_Outcome(job, error=as_temporary(error)) for job in jobs]
+                return [(job, None, as_temporary(error)) for job in jobs]
             if len(jobs) == 1:
-                return [_Outcome(jobs[0], error=error)]
+                return [(jobs[0], None, error)]
         return [outcome for job in jobs for outcome in self._attempt([job])]
 
     def _run(self, jobs: list[_Job]) -> list[_Outcome]:
@@ -176,7 +188,7 @@ class Writer:
             outcomes: list[_Outcome] = []
             for step, members in groups.items():
                 results = step(transaction, [job.item for job in members])
-                outcomes += [_Outcome(job, result=result) for job, result in zip(members, results, strict=True)]
+                outcomes += [(job, result, None) for job, result in zip(members, results, strict=True)]
             return outcomes
 
         for _ in range(TRIES - 1):
@@ -227,11 +239,11 @@ def _each_apart(transaction: Transaction, works: Sequence[Callable[[Transaction]
 
 
 def _resolve(outcomes: list[_Outcome]) -> None:
-    for outcome in outcomes:
+    for job, result, error in outcomes:
         # A caller that was cancelled meanwhile no longer waits; its work is done all the same.
-        if outcome.job.future.done():
+        if job.future.done():
             continue
-        if outcome.error is not None:
-            outcome.job.future.set_exception(outcome.error)
+        if error is not None:
+            job.future.set_exception(error)
         else:
-            outcome.job.future.set_result(outcome.result)
+            job.future.set_result(result)

@@ -25,8 +25,6 @@ from storage.deliveries import NewDelivery, Recorded
 from storage.effects import NewEffect
 from storage.inbox import Inbox
 
-log = structlog.get_logger()
-
 RETRY_AFTER_SECONDS: Final = 5
 """What a sender is asked to wait while the database is away."""
 
@@ -55,6 +53,8 @@ class DeliveryReceiver:
         wake: Callable[[], None],
     ) -> None:
         self._hook = preparer.hook
+        # Bound once: to find out for each delivery that nobody wants its line takes longer than the line's worth.
+        self._log = structlog.get_logger().bind(hook=preparer.hook.value)
         self._preparer = preparer
         self._inbox = inbox
         self._clock = clock
@@ -79,7 +79,7 @@ class DeliveryReceiver:
             bind_contextvars(delivery_id=prepared.delivery.delivery_id)
             outcome = await self._keep(prepared)
             self._counter.count(self._hook, outcome)
-            log.debug("delivery_taken", hook=self._hook.value, github_event=prepared.delivery.event, outcome=outcome)
+            self._log.debug("delivery_taken", github_event=prepared.delivery.event, outcome=outcome)
         return _answer(outcome)
 
     async def _take(self, request: web.Request, reservation: Reservation) -> Prepared:
@@ -101,7 +101,7 @@ class DeliveryReceiver:
                 await self._inbox.note_ping(self._hook.value, self._clock.now())
             recorded = await self._record(prepared)
         except TEMPORARY as failure:
-            log.warning("delivery_not_recorded", hook=self._hook.value, reason=str(failure))
+            self._log.warning("delivery_not_recorded", reason=str(failure))
             self._counter.count(self._hook, problems.DATABASE_AWAY.name)
             raise ProblemError(
                 problems.DATABASE_AWAY, headers={hdrs.RETRY_AFTER: str(RETRY_AFTER_SECONDS)}
@@ -128,7 +128,8 @@ class DeliveryReceiver:
             event=prepared.delivery.event,
             action=prepared.delivery.action or "",
             partition=prepared.routed.partition,
-            body=prepared.compressed_document,
+            body=prepared.body,
+            is_packed=prepared.is_packed,
             received_at=self._clock.now(),
         )
 
@@ -146,9 +147,8 @@ class DeliveryReceiver:
 
     def _note_refusal(self, request: web.Request, refusal: ProblemError) -> None:
         self._counter.count(self._hook, refusal.problem.name)
-        log.warning(
+        self._log.warning(
             "delivery_refused",
-            hook=self._hook.value,
             problem=refusal.problem.name,
             status=refusal.problem.status.value,
             content_length=request.content_length,
