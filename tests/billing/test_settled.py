@@ -39,8 +39,9 @@ def test_what_timed_out_returns_and_what_expired_is_gone() -> None:
     after = settled(state, later)
 
     assert [(entry.kind.value, entry.amount) for entry in due_entries(state, later)] == [
+        ("expire", -1),
         ("release", 0),
-        ("expire", -3),
+        ("expire", -2),
     ]
     assert (after.account.posted, after.account.held) == (5, 0)
     assert [(each.remaining, each.held, each.expired) for each in after.grants] == [(5, 0, 0), (0, 0, 3)]

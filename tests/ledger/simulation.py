@@ -1,0 +1,113 @@
+"""A seeded simulation of the ledger against the naive model, on a real database.
+
+    python -m tests.ledger.simulation --seed 7 --engine postgresql --commands 60 --trace
+
+plays one seed and prints where program and model first differ, with every step before it if asked to. Without a seed
+it plays seed after seed, for `--seconds` or `--seeds` (`make simulate`). docs/simulation.md tells what is simulated.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import structlog
+
+from storage import migrating
+from tests.ledger.play import Play, Tally
+from tests.postgres import SharedPostgres, new_directory
+
+COMMANDS: Final = 60
+"""How many commands a seed has, unless told otherwise."""
+
+TELL_SECONDS: Final = 15.0
+"""How often a long run says how far it is."""
+
+
+def command_for(seed: int, engine: str, commands: int) -> str:
+    """The command that plays this seed again."""
+    return f"python -m tests.ledger.simulation --seed {seed} --engine {engine} --commands {commands} --trace"
+
+
+@contextlib.contextmanager
+def fresh_databases(engines: Sequence[str]) -> Iterator[dict[str, str]]:
+    """A migrated database of each of these engines; they are gone afterwards."""
+    urls: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+        if "sqlite" in engines:
+            directory = stack.enter_context(tempfile.TemporaryDirectory())
+            urls["sqlite"] = f"sqlite:///{directory}/simulation.db"
+        if "postgresql" in engines:
+            shared = SharedPostgres(directory=new_directory(), owner_pid=os.getpid())
+            stack.callback(shared.close)
+            server = shared.server()
+            urls["postgresql"] = server.url(server.create_database())
+        for url in urls.values():
+            migrating.upgrade(url)
+        yield urls
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Play one seed, or one after another; 1 if program and model differ."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.ledger.simulation", description="Hold the ledger to a model."
+    )
+    parser.add_argument("--seed", type=int, help="play this one alone")
+    parser.add_argument("--engine", choices=("sqlite", "postgresql", "both"), default="both")
+    parser.add_argument("--commands", type=int, default=COMMANDS, help="how many a seed has")
+    parser.add_argument("--trace", action="store_true", help="tell every step")
+    parser.add_argument("--seeds", type=int, default=0, help="play so many, from --first on")
+    parser.add_argument("--seconds", type=float, default=0, help="play for so long")
+    parser.add_argument("--first", type=int, default=1_000, help="the first seed of many")
+    given = parser.parse_args(arguments)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    engines = ("sqlite", "postgresql") if given.engine == "both" else (given.engine,)
+    with fresh_databases(engines) as urls:
+        if given.seed is not None:
+            return _play_each(urls, [given.seed], given.commands, trace=given.trace, until=None)
+        seeds = range(given.first, given.first + given.seeds) if given.seeds else itertools.count(given.first)
+        until = time.monotonic() + given.seconds if given.seconds or not given.seeds else None
+        return _play_each(urls, seeds, given.commands, trace=given.trace, until=until)
+
+
+def _play_each(urls: dict[str, str], seeds: Iterable[int], commands: int, *, trace: bool, until: float | None) -> int:
+    tallies = {engine: Tally() for engine in urls}
+    told_at = time.monotonic()
+    for seed in seeds:
+        if until is not None and time.monotonic() >= until:
+            break
+        for engine, url in urls.items():
+            play = Play(url, seed, tally=tallies[engine], tell=say if trace else _say_nothing)
+            try:
+                asyncio.run(play.run(commands))
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it is told with the command that repeats it
+                say(f"seed {seed} on {engine}: {type(error).__name__}: {error}")
+                say(f"play it again: {command_for(seed, engine, commands)}")
+                return 1
+        if time.monotonic() - told_at > TELL_SECONDS:
+            told_at = time.monotonic()
+            say(", ".join(f"{engine}: {tally.in_short()}" for engine, tally in tallies.items()))
+    for engine, tally in tallies.items():
+        say(f"{engine}: {tally.in_full()}")
+    return 0
+
+
+def say(text: str) -> None:
+    """Tell it at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _say_nothing(_: str) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
