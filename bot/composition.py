@@ -14,6 +14,7 @@ from billing.plans import PlanCatalog
 from billing.ports import Clock
 from billing.service import BillingService
 from bot.alerting import AlertSender
+from bot.checkpoints import CheckpointMaker
 from bot.conversation.replies import ReplySender, Voice
 from bot.conversation.words import account_page
 from bot.effects import EffectSender, Send, send_nothing
@@ -23,15 +24,19 @@ from bot.github.identity import AppIdentity
 from bot.github.readbacks import GitHubReadBacks
 from bot.housekeeping import Housekeeping
 from bot.mail import Mailer, MailServer
+from bot.notices import NoticeSender
 from bot.posting import Poster
 from bot.services import BackgroundService
 from bot.settings import ServerSettings
+from bot.signing import Signer
 from bot.tasks import BackgroundTasks
 from bot.worker import Worker
 from handlers.context import Billing, Context
 from handlers.routing import router_for
 from storage.alarms import ALERT_TOPIC
 from storage.database import Database
+from storage.flags import Flag
+from storage.low_balances import LOW_BALANCE_TOPIC
 from storage.replies import REPLY_TOPIC
 
 log = structlog.get_logger()
@@ -58,6 +63,8 @@ async def opened(database: Database) -> AsyncIterator[Database]:
         taken_over = await database.take_over()
         if taken_over:
             log.info("leases_taken_over", count=taken_over)
+        if not await database.flags.is_on(Flag.BILLING_ENABLED):
+            log.warning("billing_is_off", by="the flag billing_enabled")
         yield database
     finally:
         await database.close()
@@ -120,7 +127,7 @@ async def working(
                 connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
             )
         )
-        service = BillingService(database.store, clock, plans)
+        service = BillingService(database.store, clock, plans, billing_enabled=settings.billing_enabled)
         stack.push_async_callback(service.close)
         if github is None:
             github = await stack.enter_async_context(asking(settings, clock))
@@ -164,6 +171,7 @@ def _services(parts: _Parts, session: aiohttp.ClientSession, billing: Billing) -
         worker,
         replies,
         _sender(parts, FORWARD_TOPIC, _forwards(parts.settings, session)),
+        _sender(parts, LOW_BALANCE_TOPIC, _notices(parts, session)),
         _sender(parts, ALERT_TOPIC, _alerts(parts, session)),
     ]
 
@@ -190,12 +198,14 @@ def _sender(parts: _Parts, topic: str, send: Send, *, at_once: int = 16) -> Effe
 
 
 def _housekeeping(parts: _Parts) -> Housekeeping:
+    signer = Signer.of(parts.settings.ledger_signing_key)
     return Housekeeping(
         inbox=parts.database.inbox,
         paces=parts.database.paces,
         clock=parts.clock,
         retention_days=parts.settings.retention_days,
         marketplace_plan_ids=parts.marketplace_plan_ids,
+        checkpoints=CheckpointMaker(parts.database.checkpoints, signer, parts.clock) if signer else None,
     )
 
 
@@ -232,16 +242,23 @@ def _forwards(settings: ServerSettings, session: aiohttp.ClientSession) -> Send:
     return Forwarder(Poster(session, url=forward_url, setting="GITHUB_FORWARD_URL")).send
 
 
+def _notices(parts: _Parts, session: aiohttp.ClientSession) -> Send:
+    return NoticeSender(reads=parts.database.reads, poster=_alert_poster(parts, session)).send
+
+
 def _alerts(parts: _Parts, session: aiohttp.ClientSession) -> Send:
-    settings, mailer, poster = parts.settings, None, None
+    settings, mailer = parts.settings, None
     if settings.smtp_url is not None and settings.mail_from is not None:
         mailer = Mailer(MailServer.from_url(settings.smtp_url.get_secret_value()), sender=settings.mail_from)
-    if settings.alert_webhook_url is not None:
-        poster = Poster(session, url=settings.alert_webhook_url.get_secret_value(), setting="ALERT_WEBHOOK_URL")
     return AlertSender(
         outbox=parts.database.outbox,
         clock=parts.clock,
         mailer=mailer,
         recipient=settings.alert_email or "",
-        poster=poster,
+        poster=_alert_poster(parts, session),
     ).send
+
+
+def _alert_poster(parts: _Parts, session: aiohttp.ClientSession) -> Poster | None:
+    url = parts.settings.alert_webhook_url
+    return None if url is None else Poster(session, url=url.get_secret_value(), setting="ALERT_WEBHOOK_URL")

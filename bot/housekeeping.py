@@ -1,4 +1,4 @@
-"""What has to be done now and then without anybody asking: forgetting what is old, catching up with the catalogue."""
+"""What has to be done now and then without anybody asking: forgetting the old, catching up, vouching for the ledger."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,6 +9,7 @@ import structlog
 
 from billing.paces import CONFUSED_IN_REPOSITORY, WRITES_OF_INSTALLATION
 from billing.ports import Clock
+from bot.checkpoints import CheckpointMaker
 from bot.retries import TEMPORARY
 from bot.waking import Waker
 from storage.inbox import Inbox
@@ -35,16 +36,25 @@ class Housekeeping:
     Args:
         retention_days: how long the bodies of finished deliveries are kept.
         marketplace_plan_ids: the plans of the catalogue. Whoever bought one that was unknown until now is caught up.
+        checkpoints: vouches for what was booked since the last round; None without a key to sign with.
     """
 
     def __init__(
-        self, *, inbox: Inbox, paces: Paces, clock: Clock, retention_days: int, marketplace_plan_ids: Sequence[int]
+        self,
+        *,
+        inbox: Inbox,
+        paces: Paces,
+        clock: Clock,
+        retention_days: int,
+        marketplace_plan_ids: Sequence[int],
+        checkpoints: CheckpointMaker | None,
     ) -> None:
         self._inbox = inbox
         self._paces = paces
         self._clock = clock
         self._retention = timedelta(days=retention_days)
         self._marketplace_plan_ids = marketplace_plan_ids
+        self._checkpoints = checkpoints
         self._waker = Waker(clock)
         self._is_stopping = False
         self._stopped: asyncio.Event | None = None
@@ -75,6 +85,8 @@ class Housekeeping:
             now = self._clock.now()
             dropped = await self._until_none(self._inbox.drop_old_bodies, now - self._retention)
             forgotten = await self._until_none(self._paces.forget_old, now - PLACES_KEPT)
+            if self._checkpoints is not None:
+                await self._checkpoints.make(is_stopping=lambda: self._is_stopping)
         except TEMPORARY as failure:
             log.warning("housekeeping_put_off", reason=str(failure))
             return AGAIN_AFTER_SECONDS

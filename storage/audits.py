@@ -4,16 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 
 from billing.ledger.checkpoints import Checkpoint, Head, HeldHead
-from billing.values import AccountId, CustomerId
+from billing.values import AccountId, CustomerId, HoldId
 from storage.checkpoints import ANY, to_checkpoint
 from storage.mapping.ledger import key_hash
 from storage.reader import Reader
 from storage.statements import register
-from storage.tables import credit_accounts, credit_transactions, customers, ledger_checkpoints, ledger_heads
+from storage.tables import (
+    credit_accounts,
+    credit_holds,
+    credit_transactions,
+    customers,
+    hold_shares,
+    ledger_checkpoints,
+    ledger_heads,
+)
 
 UNREADABLE: Final = (ArithmeticError, DBAPIError, LookupError, TypeError, ValueError)
 """What reading raises on a row that somebody changed into what can't be: a kind that doesn't exist, a time beyond all
@@ -53,6 +61,18 @@ KEYS = register(
         credit_transactions.c.seq.between(bindparam("first"), bindparam("last")),
     )
     .order_by(credit_transactions.c.seq),
+)
+_shares = (
+    select(func.coalesce(func.sum(hold_shares.c.amount), 0))
+    .where(hold_shares.c.hold_id == credit_holds.c.id)
+    .scalar_subquery()
+)
+HOLDS = register(
+    "audits.holds",
+    select(credit_holds.c.id)
+    .where(credit_holds.c.account_id == bindparam("account_id"), credit_holds.c.credits != _shares)
+    .order_by(credit_holds.c.id)
+    .limit(bindparam("limit")),
 )
 OWNER = register(
     "audits.owner",
@@ -120,6 +140,12 @@ class Audits:
             )
 
         return await self._reader.run(read)
+
+    async def wrong_hold(self, account_id: AccountId) -> HoldId | None:
+        """The first hold whose credits aren't the sum of its shares; None if all are."""
+        parameters = {"account_id": account_id, "limit": 1}
+        found: int | None = await self._reader.run(lambda connection: connection.execute(HOLDS, parameters).scalar())
+        return None if found is None else HoldId(found)
 
     async def owner(self, account_id: AccountId) -> Owner | None:
         """Whose account it is; None if there is no such account."""

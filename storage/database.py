@@ -8,8 +8,11 @@ from sqlalchemy.engine import URL
 from billing.ports import Clock
 from billing.values import to_milliseconds
 from storage.alarms import Alarms
+from storage.audits import Audits
+from storage.checkpoints import Checkpoints
 from storage.engines import is_sqlite, parse_url, sqlite_path
 from storage.file_lock import FileLock
+from storage.flags import Flags
 from storage.foreign_work import PostgresListener
 from storage.inbox import Inbox
 from storage.migrating import SchemaStatus, schema_status
@@ -31,7 +34,9 @@ class Database:
         store: for billing.
         inbox, outbox, alarms: for the edge and the workers.
         paces: for whoever writes to others and must not do so too fast.
+        flags: for whoever sets them, and looks at them.
         reads: for people and pages.
+        checkpoints, audits: for proving that the ledger is whole.
     """
 
     def __init__(self, url: URL, *, clock: Clock, exclusive: bool) -> None:
@@ -50,7 +55,10 @@ class Database:
         self.outbox = Outbox(self._writer, self._reader, clock)
         self.alarms = Alarms(self._writer, self._reader, clock)
         self.paces = Paces(self._writer, clock)
-        self.reads = Reads(self._reader, self._watch)
+        self.flags = Flags(self._writer, self._reader, clock)
+        self.reads = Reads(self._reader, self._watch, clock)
+        self.checkpoints = Checkpoints(self._writer, self._reader)
+        self.audits = Audits(self._reader)
 
     @classmethod
     def connect(cls, url: str, *, clock: Clock, exclusive: bool = False) -> Self:

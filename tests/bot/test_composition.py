@@ -86,6 +86,7 @@ def housekeeping_of(
         clock=clock,
         retention_days=30,
         marketplace_plan_ids=marketplace_plan_ids,
+        checkpoints=None,
     )
 
 

@@ -83,7 +83,8 @@ async def _judge(player: Player) -> None:
     )
     complaints = list(verdict.complaints())
     assert player.product.database is not None
-    report = await Verification(player.product.database.reads, on_progress=lambda _: None).run()
+    database = player.product.database
+    report = await Verification(database.reads, database.audits, on_progress=lambda _: None).run()
     if report.offence is not None:
         complaints.append(f"the ledger is broken: {report.offence}")
     assert not complaints, player.told("\n".join(complaints))
