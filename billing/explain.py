@@ -7,28 +7,56 @@ from datetime import datetime
 from itertools import chain
 
 from billing.decide.endings import UNCONFIRMED_FOR
-from billing.ledger.balance import available, burn_rank, is_due
+from billing.ledger.book import Book
+from billing.ledger.burning import burn_rank
 from billing.ledger.entries import Entry
-from billing.plans import Plan, PlanCatalog
-from billing.standing import effective_plan, is_living
-from billing.state import CustomerState, Grant, Subscription
-from billing.values import EntryKind, Provider, SubscriptionState
+from billing.standing import is_living
+from billing.state import CreditAccount, CustomerState, Grant, Hold, Subscription
+from billing.values import HoldState, Place, Provider, SubscriptionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantStory:
-    """What became of a grant's credits: `amount` is the sum of all the others.
+    """What became of a grant's credits: `amount` is the sum of the others but the last.
 
-    `due` has expired without being booked yet; `left` can be spent.
+    `used` paid for work, `repaid` made up for debt, `held` is set aside, `left` can be spent. `owed` is how much debt
+    was made because credits of it were spent that should not have been.
     """
 
     grant: Grant
     amount: int
-    spent: int
+    used: int
+    repaid: int
     revoked: int
     expired: int
-    due: int
+    held: int
     left: int
+    owed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakdown:
+    """A balance taken apart, with all that is due by then, booked or not. Amounts are in credits.
+
+    Attributes:
+        at: the moment; seq: the last entry by then.
+        available: the sum of what is left of all grants; held: of what is held of them.
+        debt: what is owed.
+        stories: every grant that was ever made, in burn order.
+        holds: those that are open, the one that times out first before the others.
+        debt_entries: the entries that changed the debt since there last was none.
+        waived: what was used while billing was off, and nobody pays for.
+    """
+
+    at: datetime
+    seq: int
+    available: int
+    held: int
+    debt: int
+    stories: tuple[GrantStory, ...]
+    holds: tuple[Hold, ...]
+    debt_entries: tuple[Entry, ...]
+    waived: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,52 +137,79 @@ Reason = (
 """Why there aren't more credits than there are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """A balance taken apart. `available` is the sum of what is left of all grants; amounts are in credits."""
+def break_down(
+    account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold], entries: Iterable[Entry], now: datetime
+) -> Breakdown:
+    """Take a balance apart.
 
-    available: int
-    plan: Plan
-    stories: tuple[GrantStory, ...]
-    reasons: tuple[Reason, ...]
-
-
-def explain(
-    state: CustomerState, grants: Iterable[Grant], entries: Iterable[Entry], plans: PlanCatalog, now: datetime
-) -> Explanation:
-    """Take the balance apart. `grants` are all that were ever made, `entries` all that were ever booked."""
-    now = max(now, state.account.booked_at)
-    taken = _taken(entries)
-    return Explanation(
-        available=available(state, now).count,
-        plan=effective_plan(state, plans),
-        stories=tuple(_story(grant, taken, now) for grant in sorted(grants, key=burn_rank)),
-        reasons=tuple(
-            chain(_signup_reasons(state), *(_plan_reasons(subscription, now) for subscription in state.subscriptions))
-        ),
+    Args:
+        account: as it stood behind the last of the entries.
+        grants: all that were ever made, as they stood then.
+        holds: all that were open then.
+        entries: all that were booked by then, in order.
+        now: the moment; what was due by it is seen as booked.
+    """
+    book = Book(account, grants, holds, max(now, account.booked_at))
+    book.book_due()
+    entries = tuple(entries)
+    repaid = _net(entries, (Place.GRANT, Place.DEBT), (Place.DEBT, Place.GRANT))
+    waived = _net(entries, (Place.WAIVED, Place.USED), (Place.USED, Place.WAIVED))
+    still_open = (hold for hold in book.holds if hold.state is HoldState.OPEN)
+    return Breakdown(
+        at=book.now,
+        seq=account.version,
+        available=book.available,
+        held=book.account.held,
+        debt=book.debt,
+        stories=tuple(_story(grant, repaid[grant.number]) for grant in sorted(book.grants, key=burn_rank)),
+        holds=tuple(sorted(still_open, key=lambda hold: (hold.expires_at, hold.id))),
+        debt_entries=_debt_entries((*entries, *book.entries)),
+        waived=waived[0],
     )
 
 
-def _taken(entries: Iterable[Entry]) -> Counter[tuple[int, EntryKind]]:
-    """How much each kind of entry took from each grant."""
-    taken: Counter[tuple[int, EntryKind]] = Counter()
+def reasons_why_not_more(state: CustomerState, now: datetime) -> tuple[Reason, ...]:
+    """Say why there aren't more credits than there are, by what is known of the customer now."""
+    now = max(now, state.account.booked_at)
+    of_plans = (_plan_reasons(subscription, now) for subscription in state.subscriptions)
+    return tuple(chain(_signup_reasons(state), *of_plans))
+
+
+def _net(entries: Iterable[Entry], there: tuple[str, str], back: tuple[str, str]) -> Counter[int]:
+    """How many credits went one way and not back, by grant; 0 is none."""
+    net: Counter[int] = Counter()
     for entry in entries:
         for move in entry.moves:
-            taken[move.grant_number, entry.kind] += move.amount
-    return taken
+            route = (move.debit, move.credit)
+            net[move.grant_number] += (route == there) * move.amount - (route == back) * move.amount
+    return net
 
 
-def _story(grant: Grant, taken: Counter[tuple[int, EntryKind]], now: datetime) -> GrantStory:
-    due = grant.remaining if is_due(grant, now) else 0
+def _story(grant: Grant, repaid: int) -> GrantStory:
     return GrantStory(
         grant=grant,
         amount=grant.amount,
-        spent=taken[grant.number, EntryKind.SPEND],
-        revoked=taken[grant.number, EntryKind.REVOKE],
-        expired=taken[grant.number, EntryKind.EXPIRE],
-        due=due,
-        left=grant.remaining - due,
+        used=grant.spent - repaid,
+        repaid=repaid,
+        revoked=grant.revoked,
+        expired=grant.expired,
+        held=grant.held,
+        left=grant.remaining,
+        owed=grant.owed,
     )
+
+
+def _debt_entries(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries that changed the debt since there last was none."""
+    since: list[Entry] = []
+    debt = 0
+    for entry in entries:
+        if entry.debt_after == 0:
+            since.clear()
+        elif entry.debt_after != debt:
+            since.append(entry)
+        debt = entry.debt_after
+    return tuple(since)
 
 
 def _signup_reasons(state: CustomerState) -> Iterator[Reason]:

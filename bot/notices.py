@@ -10,35 +10,15 @@ from typing import Final
 import msgspec
 
 from billing.errors import UnknownCustomerError
+from billing.records import LowBalance
 from billing.state import Customer
-from billing.values import CustomerId, from_milliseconds
 from bot.alerting import JSON_HEADERS, written
 from bot.posting import Poster
 from storage.effects import ClaimedEffect
+from storage.low_balances import LOW_BALANCE_TOPIC, unpack_low_balance
 from storage.reads import Reads
 
 NOBODY: Final = "no ALERT_WEBHOOK_URL is set"
-
-
-class LowBalanceNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """A balance that crossed a threshold of its plan on the way down, the payload of an effect of this topic.
-
-    Attributes:
-        threshold, balance: In credits; the balance is what was left behind the entry `seq`.
-        at: When it was booked, in milliseconds since 1970.
-    """
-
-    customer_id: int
-    account_id: int
-    threshold: int
-    balance: int
-    seq: int
-    at: int
-
-    @property
-    def id(self) -> str:
-        """What tells a notice that comes twice from two notices."""
-        return f"low_balance:{self.account_id}:{self.threshold}:{self.seq}"
 
 
 class NoticeSender:
@@ -59,29 +39,38 @@ class NoticeSender:
         Raises:
             TemporaryFailureError: It couldn't be told now.
         """
-        notice = msgspec.json.decode(effect.payload, type=LowBalanceNotice)
         if self._poster is None:
             return NOBODY
-        state = await self._reads.customer(CustomerId(notice.customer_id))
+        low_balance = unpack_low_balance(effect.payload)
+        state = await self._reads.customer(low_balance.customer_id)
         if state is None:
-            raise UnknownCustomerError(str(notice.customer_id))
-        await self._poster.post(JSON_HEADERS, msgspec.json.encode(_document(notice, state.customer)))
+            raise UnknownCustomerError(str(low_balance.customer_id))
+        await self._poster.post(JSON_HEADERS, msgspec.json.encode(_document(low_balance, state.customer)))
         return ""
 
 
-def _document(notice: LowBalanceNotice, customer: Customer) -> Mapping[str, object]:
-    """What the webhook gets; chat services show `text`."""
-    who = customer.github_login or f"GitHub account {customer.github_account_id}"
-    left = "no credits" if notice.balance == 0 else f"{notice.balance} credit{'s' if notice.balance != 1 else ''}"
+def _document(low_balance: LowBalance, customer: Customer) -> Mapping[str, object]:
+    """What the webhook gets; chat services show `text`. By its `id` one that comes twice is told from two."""
+    crossed = f"{low_balance.account_id}:{low_balance.threshold}:{low_balance.seq}"
     return {
-        "id": notice.id,
-        "kind": "low_balance",
-        "customer_id": notice.customer_id,
+        "id": f"{LOW_BALANCE_TOPIC}:{crossed}",
+        "kind": LOW_BALANCE_TOPIC,
+        "customer_id": customer.id,
         "github_account_id": customer.github_account_id,
         "github_login": customer.github_login or None,
-        "balance": notice.balance,
-        "threshold": notice.threshold,
-        "entry": f"{notice.customer_id}:{notice.seq}",
-        "at": written(from_milliseconds(notice.at)),
-        "text": f"Tallyhook: {who} has {left} left.",
+        "balance": low_balance.balance,
+        "threshold": low_balance.threshold,
+        "entry": low_balance.seq,
+        "at": written(low_balance.at),
+        "text": f"Tallyhook: {_who(customer)} has {_left(low_balance.balance)} left.",
     }
+
+
+def _who(customer: Customer) -> str:
+    return customer.github_login or f"the GitHub account {customer.github_account_id}"
+
+
+def _left(balance: int) -> str:
+    if balance == 0:
+        return "no credits"
+    return "1 credit" if balance == 1 else f"{balance} credits"

@@ -19,5 +19,14 @@ class Desk(Protocol):
     async def spend(self, account_id: int, credits: int) -> str:  # noqa: A002 -- the product's own word
         """Spend this many of an account's credits, as the vendor's app does for its work."""
 
+    async def hold(self, account_id: int, credits: int) -> str:  # noqa: A002 -- the product's own word
+        """Set this many of an account's credits aside, as the vendor's app does before its work."""
+
+    async def capture(self, account_id: int, hold_id: int) -> str:
+        """Use what a hold holds, as the vendor's app does when its work is delivered."""
+
+    async def release(self, account_id: int, hold_id: int) -> str:
+        """Give back what a hold holds, as the vendor's app does when its work has failed."""
+
     async def show_figures(self, account_id: int, shown: bool) -> str:  # noqa: FBT001 -- the account's yes or no
         """Note whether an account wants its figures shown in public repositories."""

@@ -31,13 +31,23 @@ class SubscriptionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantView:
-    """Credits of one origin that aren't used up; counts are credits."""
+    """Credits of one origin that aren't used up; counts are credits, and what is held isn't among what remains."""
 
     id: str
     origin: str
     amount: int
     remaining: int
     expires_at: datetime | None
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldView:
+    """Credits that are set aside for work under way, until it is done or given up, or its time is over."""
+
+    id: int
+    credits: int
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,7 @@ class EntryView:
 
     Attributes:
         sequence: The account's own numbering, without gaps.
-        amount: Credits; negative where they went away.
+        amount: By how much it changed what can be spent; negative where credits went away, or were set aside.
         balance_after: Credits available behind this entry.
         description: Where it came from, in a few words.
         booked_at: When it was written down.
@@ -73,7 +83,11 @@ class BalanceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiryView:
-    """Credits that have expired, and that no entry says so of yet."""
+    """Credits that have gone by the passing of time, and that no entry says so of yet.
+
+    Attributes:
+        amount: How many; negative where a hold timed out, so that they came back.
+    """
 
     amount: int
     at: datetime
@@ -87,9 +101,11 @@ class CustomerView:
         plan: The effective plan's name.
         plan_state: The state of the subscription behind it; `none` on the default plan.
         available: Credits that can be spent now.
+        held: Credits set aside beside them; debt: credits that are owed.
         shows_figures: Whether the account lets figures be shown in public repositories.
-        expired: What has expired since the last entry.
+        expired: What has expired, or timed out, since the last entry.
         grants: The open ones, in burn order.
+        holds: The open ones, the one that times out first before the others.
         entries: The newest first; a few hundred are enough.
         reasons: Why there isn't more, in sentences.
     """
@@ -98,10 +114,13 @@ class CustomerView:
     plan: str
     plan_state: str
     available: int
+    held: int = 0
+    debt: int = 0
     shows_figures: bool = False
     expired: tuple[ExpiryView, ...] = ()
     subscriptions: tuple[SubscriptionView, ...] = ()
     grants: tuple[GrantView, ...] = ()
+    holds: tuple[HoldView, ...] = ()
     entries: tuple[EntryView, ...] = ()
     reasons: tuple[str, ...] = ()
 

@@ -14,6 +14,7 @@ from bot.settings import CommandSettings
 from storage import migrating
 from storage.database import Database
 from storage.deliveries import Ping
+from storage.flags import Flag, FlagRow
 
 ROUTES: Final[Mapping[str, str]] = {
     "github": "the App's webhook",
@@ -45,12 +46,13 @@ def check_schema(settings: CommandSettings) -> Check:
 
 
 async def check_content(settings: CommandSettings, *, has_marketplace: bool, clock: Clock) -> DatabaseFindings:
-    """Return which webhooks are alive, and which alarms are open."""
+    """Return whether billing is on, which webhooks are alive, and which alarms are open."""
     database = Database.connect(database_url(settings), clock=clock)
     await database.open()
     try:
         pings = await database.inbox.pings()
         alarms = await database.alarms.list()
+        flags = {row.flag: row for row in await database.flags.list()}
     finally:
         await database.close()
     routes = [route for route in ROUTES if has_marketplace or route != "github_marketplace"]
@@ -62,11 +64,25 @@ async def check_content(settings: CommandSettings, *, has_marketplace: bool, clo
     ]
     return DatabaseFindings(
         checks=(
+            _of_the_kill_switch(flags[Flag.BILLING_ENABLED], settings),
             *(_of_route(route, pings.get(route)) for route in routes),
             *(open_alarms or [ok("alarms", "none is open")]),
         ),
         routes_in_use=frozenset(route for route, ping in pings.items() if ping.last_event_at is not None),
     )
+
+
+def _of_the_kill_switch(flag: FlagRow, settings: CommandSettings) -> Check:
+    """Return whether billing is on. Off may be meant, and must never be overlooked."""
+    off_by = [] if settings.billing_enabled else ["the setting BILLING_ENABLED"]
+    way_out = "Set BILLING_ENABLED=true, and restart."
+    if not flag.is_on:
+        off_by.append(f"the flag billing_enabled ({flag.set_by or 'nobody knows who'}, {readable_time(flag.set_at)})")
+        way_out = "Run `tallyhook flags set billing_enabled on` once it may go on."
+    if not off_by:
+        return ok("billing", "on")
+    text = f"OFF by {' and '.join(off_by)}: nothing is charged, and what the credits don't cover is waived"
+    return warning("billing", text, way_out)
 
 
 def _of_route(route: str, ping: Ping | None) -> Check:

@@ -1,23 +1,34 @@
-"""Corrections of a balance by hand: the same two commands for granting and revoking, each made once by its key."""
+"""Corrections of a balance by hand: whom it is about is shown, it is asked, and it is made once by its key."""
 
+import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from billing.commands import Answered, Applied, GrantCredits, Note, Outcome, Refused, RevokeCredits
-from billing.ledger.balance import available
+from billing.commands import (
+    AdjustCredits,
+    Answered,
+    Applied,
+    Backfilled,
+    GrantCredits,
+    KeyedCommand,
+    Note,
+    Outcome,
+    RecordUsage,
+    Refused,
+    RevokeCredits,
+)
+from billing.ledger.balance import standing
 from billing.standing import effective_plan
 from billing.state import CustomerState
-from billing.values import NEVER, Credits
+from billing.values import NEVER, Credits, CustomerId, Origin
 from bot.cli.actors import actor_name
 from bot.cli.database import Session, with_database
 from bot.cli.failures import CommandError, WrongUseError
-from bot.cli.output import credits_in_words, print_json, print_lines, readable_time, say
+from bot.cli.output import balance_in_words, credits_in_words, print_json, print_lines, readable_time, say
 from bot.cli.questions import require_yes
-
-if TYPE_CHECKING:
-    from billing.commands import Command
 
 ACTOR: Final = "operator"
 SALT_BYTES: Final = 16
@@ -25,23 +36,147 @@ KEY_BYTES: Final = 8
 LONGEST_REASON: Final = 1000
 LONGEST_KEY: Final = 200
 
+_IDS: Final = re.compile(r"[a-z_]+:[A-Za-z0-9._/-]+(#[0-9]+)?")
+
+Make = Callable[[CustomerId, str], KeyedCommand]
+"""Makes the command of the customer's id and the key."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What is to be corrected.
+    """What is to be corrected, and how that is told.
 
     Attributes:
-        amount: in credits; negative to take back.
+        reference: whose balance.
+        amount: in credits; negative to take away.
+        question: asked before.
+        done: told afterwards, without a full stop.
         key: "" for a new one.
-        actor: "" for the machine's user.
+        make: makes the command.
     """
 
     reference: str
     amount: int
-    reason: str
+    question: str
+    done: str
     key: str
-    actor: str
-    expires_at: datetime = NEVER
+    make: Make
+
+
+def granting(
+    reference: str,
+    amount: int,
+    *,
+    origin: Origin,
+    about: str,
+    expires_at: datetime,
+    key: str,
+    note: Note,
+) -> Correction:
+    """Return the correction that gives credits."""
+
+    def make(customer_id: CustomerId, chosen_key: str) -> KeyedCommand:
+        return GrantCredits(
+            customer_id=customer_id,
+            amount=Credits(amount),
+            expires_at=expires_at,
+            key=chosen_key,
+            actor=ACTOR,
+            note=note,
+            origin=origin,
+            reference=about,
+        )
+
+    until = readable_time(expires_at, never="never")
+    of_what = "" if origin is Origin.GOODWILL else f" as {origin.value}"
+    return Correction(
+        reference=reference,
+        amount=amount,
+        question=f"Grant {credits_in_words(amount)}{of_what} (they expire: {until})?",
+        done=f"{credits_in_words(amount)} granted",
+        key=key,
+        make=make,
+    )
+
+
+def revoking(reference: str, amount: int, *, key: str, note: Note) -> Correction:
+    """Return the correction that takes credits back, if there are so many."""
+
+    def make(customer_id: CustomerId, chosen_key: str) -> KeyedCommand:
+        return RevokeCredits(customer_id=customer_id, amount=Credits(amount), key=chosen_key, actor=ACTOR, note=note)
+
+    return Correction(
+        reference=reference,
+        amount=-amount,
+        question=f"Take back {credits_in_words(amount)}?",
+        done=f"{credits_in_words(amount)} revoked",
+        key=key,
+        make=make,
+    )
+
+
+def adjusting(reference: str, change: int, *, key: str, note: Note) -> Correction:
+    """Return the correction that sets a balance right, whatever there is."""
+
+    def make(customer_id: CustomerId, chosen_key: str) -> KeyedCommand:
+        return AdjustCredits(customer_id=customer_id, change=change, key=chosen_key, actor=ACTOR, note=note)
+
+    count = credits_in_words(abs(change))
+    question = (
+        f"Add {count} (debt is made up for first)?"
+        if change > 0
+        else f"Take {count} away (what there isn't becomes debt)?"
+    )
+    done = f"{count} {'added' if change > 0 else 'taken away'}"
+    return Correction(reference=reference, amount=change, question=question, done=done, key=key, make=make)
+
+
+def using(reference: str, amount: int, *, occurred_at: datetime, about: str, key: str) -> Correction:
+    """Return the correction that books usage late, at its own time."""
+
+    def make(customer_id: CustomerId, chosen_key: str) -> KeyedCommand:
+        return RecordUsage(
+            customer_id=customer_id,
+            amount=Credits(amount),
+            key=chosen_key,
+            actor=ACTOR,
+            reference=about,
+            occurred_at=occurred_at,
+        )
+
+    count = credits_in_words(amount)
+    return Correction(
+        reference=reference,
+        amount=-amount,
+        question=f"Book {count} as used at {readable_time(occurred_at)} (what there wasn't then becomes debt)?",
+        done=f"{count} booked as used",
+        key=key,
+        make=make,
+    )
+
+
+def note_of(reason: str, actor: str) -> Note:
+    """Return why, and who says so; "" is the machine's user.
+
+    Raises:
+        WrongUseError: it is no reason.
+    """
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise WrongUseError(f"A reason has 1 to {LONGEST_REASON} characters.", "Say why by --reason.")
+    return Note(text=reason.strip(), actor_name=actor_name(actor), salt=secrets.token_bytes(SALT_BYTES))
+
+
+def ids_only(reference: str) -> str:
+    """Return what an entry is about, if it is in ids: the journal keeps it for ever, and no name may stand there.
+
+    Raises:
+        WrongUseError: it isn't.
+    """
+    if reference and (len(reference) > LONGEST_KEY or _IDS.fullmatch(reference) is None):
+        raise WrongUseError(
+            f"{reference!r} isn't an id.", "Give it as KIND:ID, such as payment:4711; what is to be said is the reason."
+        )
+    return reference
 
 
 def last_moment_of(day: str) -> datetime:
@@ -65,94 +200,70 @@ def carry_out(correction: Correction, *, yes: bool, as_json: bool) -> None:
     Raises:
         CommandError: with the way out.
     """
-    _check(correction)
+    if len(correction.key) > LONGEST_KEY or not correction.key.isprintable():
+        raise WrongUseError(f"A key has up to {LONGEST_KEY} printable characters.", "Give another --key.")
     record = with_database(lambda session: _correct(session, correction, yes=yes))
     if as_json:
         print_json(record)
         return
-    done = "granted" if correction.amount > 0 else "revoked"
     again = " before, by the same key; nothing was done now" if record["replayed"] else ""
     print_lines(
         [
-            f"{credits_in_words(abs(correction.amount))} {done}{again}.",
-            f"{credits_in_words(record['available'])} available now. The key was {record['key']}.",
+            f"{correction.done}{again}.",
+            f"{balance_in_words(record)} now. The key was {record['key']}.",
         ]
     )
-
-
-def _check(correction: Correction) -> None:
-    """Refuse texts that can't be kept.
-
-    Raises:
-        WrongUseError: with the option that is wrong.
-    """
-    if not correction.reason.strip() or len(correction.reason) > LONGEST_REASON:
-        raise WrongUseError(f"A reason has 1 to {LONGEST_REASON} characters.", "Say why by --reason.")
-    if len(correction.key) > LONGEST_KEY or not correction.key.isprintable():
-        raise WrongUseError(f"A key has up to {LONGEST_KEY} printable characters.", "Give another --key.")
 
 
 async def _correct(session: Session, correction: Correction, *, yes: bool) -> dict[str, Any]:
     """Correct one customer's balance."""
     state = await session.customer(correction.reference)
-    if correction.expires_at <= session.clock.now():
+    key = correction.key or f"{ACTOR}:{secrets.token_hex(KEY_BYTES)}"
+    command = correction.make(state.customer.id, key)
+    if isinstance(command, GrantCredits) and command.expires_at <= session.clock.now():
         raise WrongUseError("The day lies in the past.", "Give a later one by --expires.")
     for line in about(session, state):
         say(line)
-    require_yes(_question(correction), yes=yes)
-    key = correction.key or f"{ACTOR}:{secrets.token_hex(KEY_BYTES)}"
+    require_yes(correction.question, yes=yes)
     say(f"key: {key} (the same command with --key {key} would do it only once)")
-    async with session.billing() as billing:
-        outcome = await billing.handle(_command(correction, state, key))
-    done = applied(outcome)
-    after = await session.customer(str(state.customer.id))
+    done = await carried_out(session, command)
     return {
         "customer_id": state.customer.id,
         "amount": correction.amount,
         "key": key,
         "entries": list(done.entries),
         "replayed": done.replayed,
-        "available": available(after, session.clock.now()).count,
+        **await balance_record(session, state.customer.id),
     }
+
+
+async def carried_out(session: Session, command: KeyedCommand) -> Applied:
+    """Have billing carry the command out.
+
+    Raises:
+        BillingError: the refusal.
+        CommandError: nothing was done.
+    """
+    async with session.billing() as billing:
+        return applied(await billing.handle(command))
+
+
+async def balance_record(session: Session, customer_id: CustomerId) -> dict[str, int]:
+    """Return a customer's balance as it stands now."""
+    balance = standing(await session.customer(str(customer_id)), session.clock.now())
+    return {"available": balance.available, "held": balance.held, "debt": balance.debt}
 
 
 def about(session: Session, state: CustomerState) -> list[str]:
     """Say who was found."""
     customer = state.customer
     login = customer.github_login or "login unknown"
-    balance = credits_in_words(available(state, session.clock.now()).count)
+    balance = standing(state, session.clock.now())
+    told = balance_in_words({"available": balance.available, "held": balance.held, "debt": balance.debt})
     return [
         f"customer {customer.id}: {login} ({customer.github_type or 'account'} {customer.github_account_id} at GitHub)",
-        f"plan {effective_plan(state, session.plans).name}, {balance} available",
+        f"plan {effective_plan(state, session.plans).name}, {told}",
     ]
-
-
-def _question(correction: Correction) -> str:
-    """Ask for the correction in words."""
-    if correction.amount < 0:
-        return f"Take back {credits_in_words(-correction.amount)}?"
-    until = readable_time(correction.expires_at, never="never")
-    return f"Grant {credits_in_words(correction.amount)} (they expire: {until})?"
-
-
-def _command(correction: Correction, state: CustomerState, key: str) -> "Command":
-    """Return the correction as billing takes it."""
-    note = Note(
-        text=correction.reason.strip(),
-        actor_name=actor_name(correction.actor),
-        salt=secrets.token_bytes(SALT_BYTES),
-    )
-    amount = Credits(abs(correction.amount))
-    if correction.amount < 0:
-        return RevokeCredits(customer_id=state.customer.id, amount=amount, key=key, actor=ACTOR, note=note)
-    return GrantCredits(
-        customer_id=state.customer.id,
-        amount=amount,
-        expires_at=correction.expires_at,
-        key=key,
-        actor=ACTOR,
-        note=note,
-    )
 
 
 def applied(outcome: Outcome) -> Applied:
@@ -167,7 +278,7 @@ def applied(outcome: Outcome) -> Applied:
             return outcome
         case Refused():
             raise outcome.error
-        case Answered():
-            raise AssertionError("only comments are answered")
+        case Answered() | Backfilled():
+            raise AssertionError("corrections aren't answered so")
         case _:
             raise CommandError(f"Nothing was done: {outcome.reason}.", "Try again in a minute.")

@@ -1,10 +1,13 @@
 """`tallyhook credits`: the statement, why the balance is what it is, and corrections by hand."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bot.cli.options import Actor, AsJson, Limit, Reference, Yes, examples, group
+from bot.cli.correcting import correcting
+from bot.cli.holding import holding
+from bot.cli.options import AsJson, Limit, Reference, examples, group
 
 credits_ = group(
     "Look at a customer's credits, and correct them.",
@@ -13,9 +16,9 @@ credits_ = group(
     'tallyhook credits grant github:@acme 5 --reason "sorry for the outage"',
 )
 
-Amount = Annotated[int, typer.Argument(metavar="N", min=1, max=1_000_000_000, help="How many credits.")]
-Reason = Annotated[str, typer.Option(help="Why, for the record. It can be erased later without harm to the ledger.")]
-Key = Annotated[str, typer.Option(help="Makes it happen once: the same key again gives the same answer.")]
+# Their commands are this group's.
+credits_.add_typer(correcting)
+credits_.add_typer(holding)
 
 
 @credits_.command(
@@ -23,93 +26,94 @@ Key = Annotated[str, typer.Option(help="Makes it happen once: the same key again
     epilog=examples(
         "tallyhook credits statement github:@acme",
         "tallyhook credits statement 12 --limit 1000 --json",
+        "tallyhook credits statement 12 --signed --format csv --output statement.csv",
     ),
 )
-def statement(reference: Reference, *, limit: Limit = 50, as_json: AsJson = False) -> None:
+def statement(
+    reference: Reference,
+    *,
+    limit: Limit = 50,
+    signed: Annotated[
+        bool, typer.Option("--signed", help="All entries, signed: whoever has our key can check it.")
+    ] = False,
+    form: Annotated[str, typer.Option("--format", help="Of a signed one: json or csv.")] = "",
+    output: Annotated[Path | None, typer.Option(help="Of a signed one: a new file to write it to.")] = None,
+    first: Annotated[int, typer.Option("--from", min=1, metavar="ENTRY", help="Of a signed one: the first entry.")] = 1,
+    as_json: AsJson = False,
+) -> None:
     """Print a customer's ledger.
 
-    The last entries, the oldest first, each with the balance after it.
+    The last entries, the oldest first, each with the balance after it. With --signed, all that an entry's hash covers,
+    for `credits check`.
     """
+    from bot.cli.failures import WrongUseError
+
+    if signed:
+        from bot.cli.signed_statement import write_statement
+
+        if as_json:
+            raise WrongUseError("--json goes without --signed.", "Use --format json, which is the default.")
+        write_statement(reference, form=form or "json", output=output, first=first)
+        return
+    if form or output or first > 1:
+        raise WrongUseError("--format, --output and --from are for signed statements.", "Add --signed.")
     from bot.cli.statement import print_statement
 
     print_statement(reference, limit=limit, as_json=as_json)
 
 
 @credits_.command(
-    "explain", epilog=examples("tallyhook credits explain github:@acme", "tallyhook credits explain 12 --json")
-)
-def explain(reference: Reference, *, as_json: AsJson = False) -> None:
-    """Say why the balance is what it is.
-
-    Every grant, what became of it, and why there isn't more.
-    """
-    from bot.cli.explaining import print_explanation
-
-    print_explanation(reference, as_json=as_json)
-
-
-@credits_.command(
-    "grant",
+    "check",
     epilog=examples(
-        'tallyhook credits grant github:@acme 5 --reason "sorry for the outage"',
-        'tallyhook credits grant 12 20 --reason "pilot" --expires 2027-03-31 --key pilot-2027 --yes',
+        "tallyhook credits check statement.json --key ledger-key.json",
+        "tallyhook credits check statement.csv --key TDxVh0lEoTgl7a… --json",
     ),
 )
-def grant(
-    reference: Reference,
-    amount: Amount,
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A signed statement, JSON or CSV.")],
     *,
-    reason: Reason,
-    expires: Annotated[
-        str, typer.Option(metavar="DATE", help="The last day (UTC) on which they can be used; without it, for ever.")
-    ] = "",
-    key: Key = "",
-    actor: Actor = "",
-    yes: Yes = False,
+    key: Annotated[
+        str,
+        typer.Option(metavar="KEY", help="The published key: base64, or a file with that, with PEM or with JSON."),
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Give a customer credits, out of goodwill.
+    """Check a signed statement.
 
-    Shows whom it found, and asks.
+    Every entry's hash, the chain, the sums and the signature; needs no settings and no database. Exits with 1 and tells
+    the first offence if something doesn't hold.
     """
-    from bot.cli.corrections import Correction, carry_out, last_moment_of
+    from bot.cli.signed_statement import print_check
 
-    carry_out(
-        Correction(
-            reference=reference,
-            amount=amount,
-            reason=reason,
-            key=key,
-            actor=actor,
-            expires_at=last_moment_of(expires),
-        ),
-        yes=yes,
-        as_json=as_json,
-    )
+    print_check(file, key, as_json=as_json)
 
 
 @credits_.command(
-    "revoke",
-    epilog=examples('tallyhook credits revoke github:@acme 5 --reason "granted twice by hand" --key ticket-9'),
+    "explain",
+    epilog=examples(
+        "tallyhook credits explain github:@acme",
+        "tallyhook credits explain 12 --at 2026-11-01",
+        "tallyhook credits explain 12 --seq 31 --json",
+    ),
 )
-def revoke(
+def explain(
     reference: Reference,
-    amount: Amount,
     *,
-    reason: Reason,
-    key: Key = "",
-    actor: Actor = "",
-    yes: Yes = False,
+    at: Annotated[str, typer.Option(metavar="TIME", help="As it was then: a day, or a time with its zone.")] = "",
+    seq: Annotated[
+        int | None, typer.Option(min=1, metavar="ENTRY", help="As it was behind this entry of the statement.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take credits back.
+    """Say why the balance is what it is, or was.
 
-    In the order in which they would be used; refused if fewer are left. Shows whom it found, and asks.
+    Every grant and what became of it, what is held, what is owed and since when, and why there isn't more.
     """
-    from bot.cli.corrections import Correction, carry_out
+    from bot.cli.explaining import print_explanation
+    from bot.cli.failures import WrongUseError
+    from bot.cli.moments import moment_of
 
-    carry_out(
-        Correction(reference=reference, amount=-amount, reason=reason, key=key, actor=actor),
-        yes=yes,
-        as_json=as_json,
-    )
+    if at and seq is not None:
+        raise WrongUseError("--at and --seq are two ways to name a moment.", "Give one of them.")
+    moment = moment_of(at, option="--at") if at else None
+    print_explanation(reference, at=moment, seq=seq, as_json=as_json)

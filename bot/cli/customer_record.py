@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from billing.ledger.balance import available, burn_order, is_due
+from billing.ledger.burning import burn_rank
 from billing.plans import PlanCatalog
+from billing.settled import settled
 from billing.standing import effective_plan
 from billing.state import CustomerState, Grant, Subscription
 from bot.cli.output import rfc3339
@@ -54,16 +55,18 @@ def subscription_record(subscription: Subscription) -> dict[str, Any]:
 
 
 def credits_record(state: CustomerState, *, now: datetime) -> dict[str, Any]:
-    """Return what can be spent now, and the grants it comes from in the order in which they burn.
+    """Return what can be spent now, is held, and is owed, and the grants it comes from in the order in which they burn.
 
-    What is due to expire has gone, whether that is booked or not.
+    What is due has timed out or expired, whether that is booked or not.
     """
-    now = max(now, state.account.booked_at)
+    state = settled(state, now)
+    account = state.account
+    lasting = [grant for grant in state.grants if grant.remaining or grant.held]
     return {
-        "available": available(state, now).count,
-        "held": 0,
-        "debt": 0,
-        "grants": [grant_record(grant) for grant in burn_order(state.grants) if not is_due(grant, now)],
+        "available": account.posted - account.held,
+        "held": account.held,
+        "debt": account.debt,
+        "grants": [grant_record(grant) for grant in sorted(lasting, key=burn_rank)],
     }
 
 
@@ -75,7 +78,7 @@ def grant_record(grant: Grant) -> dict[str, Any]:
         "category": grant.category.value,
         "amount": grant.amount,
         "remaining": grant.remaining,
-        "held": 0,
+        "held": grant.held,
         "expires_at": rfc3339(grant.expires_at),
     }
 
@@ -83,6 +86,6 @@ def grant_record(grant: Grant) -> dict[str, Any]:
 def customer_row(state: CustomerState, plans: PlanCatalog, *, now: datetime) -> dict[str, Any]:
     """Return a customer in a list: the fields of `customer_record` that fit a line."""
     whole = customer_record(state, plans, now=now)
-    credits_now = {"available": whole["credits"]["available"], "held": 0, "debt": 0}
+    credits_now = {name: whole["credits"][name] for name in ("available", "held", "debt")}
     names = ("id", "github_account_id", "github_login", "email", "source", "plan")
     return {**{name: whole[name] for name in names}, "credits": credits_now}

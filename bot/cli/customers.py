@@ -107,7 +107,7 @@ async def _whole(session: "Session", reference: str) -> dict[str, Any]:
     """Return one customer whole."""
     from bot.cli.customer_record import customer_record
 
-    return customer_record(await session.customer(reference), session.plans, now=session.clock.now())
+    return customer_record(await session.whole_customer(reference), session.plans, now=session.clock.now())
 
 
 def _print_customer(record: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def _print_customer(record: dict[str, Any]) -> None:
     if balance["grants"]:
         print_lines([""])
         print_table(
-            ("GRANT", "ORIGIN", "CATEGORY", "AMOUNT", "REMAINING", "EXPIRES"),
+            ("GRANT", "ORIGIN", "CATEGORY", "AMOUNT", "REMAINING", "HELD", "EXPIRES"),
             [
                 (
                     str(grant["id"]),
@@ -136,12 +136,13 @@ def _print_customer(record: dict[str, Any]) -> None:
                     grant["category"],
                     str(grant["amount"]),
                     str(grant["remaining"]),
+                    str(grant["held"]),
                     _time(grant["expires_at"], never="never"),
                 )
                 for grant in balance["grants"]
             ],
             empty="",
-            numbers=("GRANT", "AMOUNT", "REMAINING"),
+            numbers=("GRANT", "AMOUNT", "REMAINING", "HELD"),
         )
     if record["installations"]:
         print_lines([""])

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -54,10 +54,25 @@ class Session:
             raise UnknownCustomerError(reference)
         return state
 
+    async def whole_customer(self, reference: str) -> CustomerState:
+        """Return whom a reference means, with all grants and holds that there ever were, as they stand together.
+
+        Raises:
+            UnknownCustomerError: nobody.
+            AmbiguousReferenceError: a login that several accounts had.
+        """
+        state = await self.customer(reference)
+        book = await self.database.reads.book(state.account.id)
+        if book is None:
+            raise UnknownCustomerError(reference)
+        return replace(state, account=book.account, grants=book.grants, holds=book.holds)
+
     @asynccontextmanager
     async def billing(self) -> AsyncIterator[BillingService]:
         """Billing beside a running server: each command is one transaction."""
-        service = BillingService(self.database.store, self.clock, self.plans)
+        service = BillingService(
+            self.database.store, self.clock, self.plans, billing_enabled=self.settings.billing_enabled
+        )
         try:
             yield service
         finally:

@@ -1,199 +1,227 @@
 """Why a balance is what it is, in words: what billing took apart, told grant by grant and reason by reason."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, assert_never
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from billing.commands import Note
-from billing.errors import UnknownCustomerError
-from billing.explain import (
-    Explanation,
-    GrantStory,
-    PeriodAwaited,
-    PeriodProrated,
-    PlanEnded,
-    PlanOnTrial,
-    PlanUnconfirmed,
-    PlanUnknown,
-    Reason,
-    SignupAwaited,
-    SignupWithheld,
-    explain,
-)
+from billing.errors import UnknownEntryError
+from billing.explain import Breakdown, GrantStory, Reason, break_down, reasons_why_not_more
 from billing.ledger.entries import Entry
-from billing.state import CustomerState, Grant
-from billing.values import NEVER, EntryKind, Origin
+from billing.ledger.history import as_of, booked_by
+from billing.plans import Plan
+from billing.standing import effective_plan
+from billing.state import CustomerState
+from billing.values import NEVER, Origin
 from bot.cli.customer_record import grant_record
 from bot.cli.database import Session, with_database
-from bot.cli.output import credits_in_words, print_json, print_lines, readable_day, readable_time, rfc3339
+from bot.cli.entry_words import entry_in_words, origin_in_words
+from bot.cli.failures import WrongUseError
+from bot.cli.hold_words import hold_in_words, hold_record
+from bot.cli.output import credits_in_words, print_json, print_lines, readable_time, rfc3339
+from bot.cli.reason_words import reason_in_words, reason_kind
 from bot.cli.statement import PAGE_SIZE
 
 
-def print_explanation(reference: str, *, as_json: bool) -> None:
-    """Explain a customer's balance."""
-    state, explanation = with_database(lambda session: _explain(session, reference))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A customer's balance taken apart.
+
+    Attributes:
+        plan: the effective one; None for a moment that has passed, of which only the ledger is kept.
+        reasons: why there aren't more credits; none for a moment that has passed.
+        notes: of the entries, by sequence number.
+    """
+
+    state: CustomerState
+    breakdown: Breakdown
+    plan: Plan | None
+    reasons: tuple[Reason, ...]
+    notes: Mapping[int, Note]
+
+
+def print_explanation(reference: str, *, at: datetime | None, seq: int | None, as_json: bool) -> None:
+    """Explain a customer's balance: as it is, as it was at a moment, or behind an entry."""
+    explained = with_database(lambda session: _explain(session, reference, at=at, seq=seq))
     if as_json:
-        print_json(explanation_record(state, explanation))
+        print_json(explanation_record(explained))
     else:
-        print_lines(explanation_lines(state, explanation))
+        print_lines(explanation_lines(explained))
 
 
-async def _explain(session: Session, reference: str) -> tuple[CustomerState, Explanation]:
+async def _explain(session: Session, reference: str, *, at: datetime | None, seq: int | None) -> Explained:
     """Take a customer's balance apart, as it stood at one moment beside a server that goes on writing."""
-    state = await session.customer(reference)
-    reads = session.database.reads
-    book = await reads.book(state.account.id)
-    if book is None:
-        raise UnknownCustomerError(reference)
+    state, now = await session.whole_customer(reference), session.clock.now()
+    if at is not None and at > now:
+        raise WrongUseError(f"{readable_time(at)} is yet to come.", "Give a moment that has passed by --at.")
+    entries, notes = await _journal(session, state)
+    if at is None and seq is None:
+        return Explained(
+            state=state,
+            breakdown=break_down(state.account, state.grants, state.holds, entries, now),
+            plan=effective_plan(state, session.plans),
+            reasons=reasons_why_not_more(state, now),
+            notes=notes,
+        )
+    breakdown = _back_then(state, entries if at is None else list(booked_by(entries, at)), at=at, seq=seq)
+    return Explained(state=state, breakdown=breakdown, plan=None, reasons=(), notes=notes)
+
+
+def _back_then(state: CustomerState, entries: list[Entry], *, at: datetime | None, seq: int | None) -> Breakdown:
+    """Take a balance apart as it was.
+
+    Raises:
+        UnknownEntryError: there is no such entry yet.
+    """
+    if seq is not None:
+        if seq > len(entries):
+            raise UnknownEntryError(seq)
+        entries = entries[:seq]
+    past = as_of(state.account, state.grants, state.holds, entries)
+    return break_down(past.account, past.grants, past.holds, entries, at or past.account.booked_at)
+
+
+async def _journal(session: Session, state: CustomerState) -> tuple[list[Entry], dict[int, Note]]:
+    """Return all entries up to where the account stands, and their notes."""
     entries: list[Entry] = []
-    seq, version = 0, book.account.version
-    while seq < version and (page := await reads.entries(book.account.id, after_seq=seq, limit=PAGE_SIZE)):
-        entries.extend(entry for entry in page.entries if entry.seq <= version)
+    notes: dict[int, Note] = {}
+    account = state.account
+    seq = 0
+    while seq < account.version and (
+        page := await session.database.reads.entries(account.id, after_seq=seq, limit=PAGE_SIZE)
+    ):
+        entries += [entry for entry in page.entries if entry.seq <= account.version]
+        notes |= page.notes
         seq = page.entries[-1].seq
-    state = replace(state, account=book.account, grants=tuple(grant for grant in book.grants if grant.remaining))
-    return state, explain(state, book.grants, entries, session.plans, session.clock.now())
+    return entries, notes
 
 
-def explanation_record(state: CustomerState, explanation: Explanation) -> dict[str, Any]:
+def explanation_record(explained: Explained) -> dict[str, Any]:
     """Return an explanation for programs."""
-    following = _next_to_expire(explanation)
+    breakdown = explained.breakdown
+    following = _next_to_expire(breakdown)
     return {
-        "customer_id": state.customer.id,
-        "available": explanation.available,
-        "plan": explanation.plan.id,
-        "grants": [
-            {
-                **grant_record(story.grant),
-                "effective_at": rfc3339(story.grant.effective_at),
-                "spent": story.spent,
-                "revoked": story.revoked,
-                "expired": story.expired + story.due,
-                "left": story.left,
-                "text": story_in_words(story),
-            }
-            for story in explanation.stories
+        "customer_id": explained.state.customer.id,
+        "at": rfc3339(breakdown.at),
+        "entry": breakdown.seq,
+        "available": breakdown.available,
+        "held": breakdown.held,
+        "debt": breakdown.debt,
+        "plan": explained.plan.id if explained.plan else None,
+        "grants": [_story_record(story) for story in breakdown.stories],
+        "holds": [hold_record(hold) for hold in breakdown.holds],
+        "debt_entries": [
+            {"entry": entry.seq, "debt_after": entry.debt_after, "text": text}
+            for entry, text in zip(breakdown.debt_entries, _debt_in_words(explained), strict=True)
         ],
+        "paid_units": sum(story.amount for story in breakdown.stories if _is_charged(story)),
+        "waived": breakdown.waived,
         "next_to_expire": None
         if following is None
         else {"grant": following.grant.number, "amount": following.left, "at": rfc3339(following.grant.expires_at)},
-        "reasons": [{"reason": _kind(reason), "text": reason_in_words(reason)} for reason in explanation.reasons],
+        "reasons": [{"reason": reason_kind(reason), "text": reason_in_words(reason)} for reason in explained.reasons],
     }
 
 
-def explanation_lines(state: CustomerState, explanation: Explanation) -> list[str]:
+def explanation_lines(explained: Explained) -> list[str]:
     """Return an explanation for people."""
-    who = state.customer.github_login or str(state.customer.github_account_id)
-    balance = credits_in_words(explanation.available)
-    lines = [f"{who} has {balance} to spend, on the plan {explanation.plan.name}.", ""]
-    lines += [f"  {story_in_words(story)}" for story in explanation.stories] or ["  Nothing was ever granted."]
-    following = _next_to_expire(explanation)
+    breakdown = explained.breakdown
+    lines = [_headline(explained), ""]
+    lines += [f"  {line}" for line in _stories_in_words(breakdown)] or ["  Nothing was ever granted."]
+    if breakdown.holds:
+        lines += ["", f"Held, {credits_in_words(breakdown.held)} in all:"]
+        lines += [f"  {hold_in_words(hold)}" for hold in breakdown.holds]
+    if breakdown.debt:
+        lines += ["", f"Owed, {credits_in_words(breakdown.debt)} in all, since there last was no debt:"]
+        lines += [f"  {text}" for text in _debt_in_words(explained)]
+    if breakdown.waived:
+        lines += ["", f"While billing was off, {credits_in_words(breakdown.waived)} beyond the balance were used."]
+    following = _next_to_expire(breakdown)
     if following is not None:
         when = readable_time(following.grant.expires_at)
         lines += ["", f"Next to expire: {credits_in_words(following.left)}, at {when}."]
-    if explanation.reasons:
+    if explained.reasons:
         lines += ["", "Why there isn't more:"]
-        lines += [f"  {reason_in_words(reason)}" for reason in explanation.reasons]
+        lines += [f"  {reason_in_words(reason)}" for reason in explained.reasons]
     return lines
 
 
 def story_in_words(story: GrantStory) -> str:
     """Tell where a grant came from and what became of it."""
-    parts = [
-        f"{count} {word}"
-        for count, word in (
-            (story.spent, "used"),
-            (story.revoked, "taken back"),
-            (story.expired + story.due, "expired"),
-            (story.left, "left"),
-        )
-        if count
-    ]
     until = readable_time(story.grant.expires_at, never="never")
     expiry = f", expires {until}" if story.left and story.grant.expires_at != NEVER else ""
     when = readable_time(story.grant.effective_at)
-    return f"grant {story.grant.number}, {when}: {origin_in_words(story.grant)}: {', '.join(parts)}{expiry}"
+    became = ", ".join(
+        f"{count} {word}"
+        for count, word in (
+            (story.used, "used"),
+            (story.repaid, "made up for debt"),
+            (story.revoked, "taken back"),
+            (story.expired, "expired"),
+            (story.held, "held"),
+            (story.left, "left"),
+        )
+        if count
+    )
+    owed = f"; {story.owed} of those used had to be given back, and became debt" if story.owed else ""
+    return f"grant {story.grant.number}, {when}: {origin_in_words(story.grant)}: {became}{expiry}{owed}"
 
 
-def origin_in_words(grant: Grant) -> str:
-    """Tell why a grant was made."""
-    amount = credits_in_words(grant.amount)
-    match grant.origin:
-        case Origin.SIGNUP:
-            return f"{amount} for signing up"
-        case Origin.PLAN:
-            return f"{amount} of the plan, for the period from {readable_day(grant.period_starts_at)}"
-        case Origin.GOODWILL:
-            return f"{amount} given by hand"
-        case _:
-            assert_never(grant.origin)
+def _story_record(story: GrantStory) -> dict[str, Any]:
+    """Return a grant's story for programs."""
+    return {
+        **grant_record(story.grant),
+        "effective_at": rfc3339(story.grant.effective_at),
+        "spent": story.used,
+        "repaid": story.repaid,
+        "revoked": story.revoked,
+        "expired": story.expired,
+        "left": story.left,
+        "owed": story.owed,
+        "text": story_in_words(story),
+    }
 
 
-def entry_in_words(entry: Entry, grants: Mapping[int, Grant], note: Note | None) -> str:
-    """Tell where an entry of the ledger came from.
-
-    Args:
-        entry: the entry.
-        grants: the account's, by number, used-up ones too.
-        note: the entry's, unless it has none or was erased.
-    """
-    of_grants = " and ".join(f"grant {move.grant_number}" for move in entry.moves)
-    match entry.kind:
-        case EntryKind.GRANT:
-            text = origin_in_words(grants[entry.moves[0].grant_number])
-        case EntryKind.SPEND:
-            text = f"used, of {of_grants}"
-        case EntryKind.EXPIRE:
-            text = f"expired, of {of_grants}"
-        case EntryKind.REVOKE:
-            text = f"taken back, of {of_grants}"
-        case _:
-            assert_never(entry.kind)
-    return f"{text}: {note.text}" if note else text
+def _headline(explained: Explained) -> str:
+    """Tell what there is, in one sentence."""
+    customer, breakdown = explained.state.customer, explained.breakdown
+    who = customer.github_login or str(customer.github_account_id)
+    besides = f", {breakdown.held} held" if breakdown.held else ""
+    besides += f", {breakdown.debt} owed" if breakdown.debt else ""
+    count = f"{credits_in_words(breakdown.available)} to spend{besides}"
+    if explained.plan is None:
+        behind = f"behind entry {breakdown.seq}" if breakdown.seq else "before the first entry"
+        return f"{who} had {count}, at {readable_time(breakdown.at)}, {behind}."
+    return f"{who} has {count}, on the plan {explained.plan.name}."
 
 
-def reason_in_words(reason: Reason) -> str:
-    """Tell why there aren't more credits."""
-    match reason:
-        case SignupAwaited():
-            return "The App was never installed on the account; sign-up credits come with the first installation."
-        case SignupWithheld():
-            return (
-                "Sign-up credits are withheld: whoever installed the App had them for three organizations within"
-                " thirty days. They come with a payment method."
-            )
-        case PlanUnknown(marketplace_plan_id=number):
-            return (
-                f"GitHub shows plan {number}, which isn't in the catalogue: nothing is granted for it until"
-                " marketplace_plan_ids names it; then it is caught up by itself."
-            )
-        case PlanOnTrial(plan=plan):
-            return f"The plan {plan} is on its free trial; its monthly credits come with the first paid period."
-        case PlanUnconfirmed(plan=plan, missing_since=since, ends_at=ends_at):
-            return (
-                f"GitHub hasn't shown the plan {plan} since {readable_time(since)}: no new credits meanwhile, and it"
-                f" ends if that lasts until {readable_time(ends_at)}."
-            )
-        case PlanEnded(plan=plan, ended_at=ended_at):
-            return f"The plan {plan} ended at {readable_time(ended_at)}; its credits live until they expire."
-        case PeriodProrated():
-            return (
-                f"The period from {readable_day(reason.starts_at)} to {readable_day(reason.ends_at)} isn't a full"
-                f" one: {reason.target} of {credits_in_words(reason.allowance)}, as GitHub charged in proportion."
-            )
-        case PeriodAwaited(ended_at=ended_at, next_billing_date=date):
-            shown = f"GitHub shows {readable_day(date)} as the next billing date" if date else "GitHub shows no date"
-            return f"The period ended on {readable_day(ended_at)}, and the next one isn't confirmed: {shown}."
-        case _:
-            assert_never(reason)
+def _stories_in_words(breakdown: Breakdown) -> list[str]:
+    """Tell the stories of all grants; those that stand for a paid unit each in one line."""
+    lines = [story_in_words(story) for story in breakdown.stories if not _is_charged(story)]
+    charged = [story for story in breakdown.stories if _is_charged(story)]
+    if charged:
+        units = sum(story.amount for story in charged)
+        lines.append(f"{units} beyond the credits, each charged for by itself, and used")
+    return lines
 
 
-def _kind(reason: Reason) -> str:
-    """Return a reason's name for programs, such as `plan_unknown`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(reason).__name__).lower()
+def _debt_in_words(explained: Explained) -> list[str]:
+    """Tell by which entries the debt came to be what it is."""
+    grants = {story.grant.number: story.grant for story in explained.breakdown.stories}
+    return [
+        f"entry {entry.seq}, {readable_time(entry.recorded_at)}: "
+        f"{entry_in_words(entry, grants, explained.notes.get(entry.seq))}; {entry.debt_after} owed then"
+        for entry in explained.breakdown.debt_entries
+    ]
 
 
-def _next_to_expire(explanation: Explanation) -> GrantStory | None:
+def _is_charged(story: GrantStory) -> bool:
+    """Tell whether a grant stands for a unit that was paid for by itself."""
+    return story.grant.origin is Origin.CHARGED
+
+
+def _next_to_expire(breakdown: Breakdown) -> GrantStory | None:
     """Return the grant that expires next, None if nothing does."""
-    mortal = (story for story in explanation.stories if story.left and story.grant.expires_at != NEVER)
+    mortal = (story for story in breakdown.stories if story.left and story.grant.expires_at != NEVER)
     return min(mortal, key=lambda story: story.grant.expires_at, default=None)

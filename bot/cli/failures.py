@@ -10,11 +10,16 @@ from typing_extensions import override
 
 from billing.errors import (
     BillingError,
+    EntryNotReversibleError,
+    HoldEndedError,
     IdempotencyConflictError,
     InsufficientCreditsError,
     InvalidPlanCatalogError,
+    InvalidTimeError,
     TemporaryFailureError,
     UnknownCustomerError,
+    UnknownEntryError,
+    UnknownHoldError,
 )
 
 EXIT_FAILED: Final = 1
@@ -88,6 +93,16 @@ def _refusal(error: BillingError) -> CommandError:
             way_out = "See `tallyhook credits explain REF` for where they went; take back no more than are left."
         case IdempotencyConflictError():
             way_out = "Repeat the very same command, or take another --key."
+        case InvalidTimeError():
+            way_out = "Give another time by --at; what is older than that is set right by `tallyhook credits adjust`."
+        case EntryNotReversibleError():
+            way_out = (
+                "See `tallyhook credits statement REF`; `tallyhook credits adjust` sets a balance right without it."
+            )
+        case UnknownEntryError():
+            way_out = "See `tallyhook credits statement REF` for the numbers there are."
+        case UnknownHoldError() | HoldEndedError():
+            way_out = "See `tallyhook credits holds REF --all`."
         case InvalidPlanCatalogError():
             way_out = (
                 "Put it right, or name another file by PLANS_FILE; without it, it is plans.toml in this directory."

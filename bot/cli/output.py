@@ -5,7 +5,7 @@ Data goes to stdout, everything said about it to stderr.
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
 from typing import Final
@@ -42,6 +42,14 @@ def readable_day(moment: datetime | None, *, never: str = "-") -> str:
 def credits_in_words(count: int) -> str:
     """A number of credits in words."""
     return "1 credit" if count == 1 else f"{count} credits"
+
+
+def balance_in_words(balance: Mapping[str, int]) -> str:
+    """A balance of `available`, `held` and `debt` in words; what is zero of the latter two isn't told."""
+    parts = [f"{credits_in_words(balance['available'])} available"]
+    parts += [f"{balance['held']} held"] if balance["held"] else []
+    parts += [f"{balance['debt']} owed"] if balance["debt"] else []
+    return ", ".join(parts)
 
 
 def printable(text: str) -> str:

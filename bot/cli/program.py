@@ -6,13 +6,14 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from bot.cli import backup, doctor, migrate, restore, serve, setup, verify
+from bot.cli import backup, checkpoint, doctor, migrate, restore, serve, setup, verify
 from bot.cli.alarms import alarms
 from bot.cli.credits import credits_
 from bot.cli.customers import customers
 from bot.cli.deliveries import deliveries
 from bot.cli.effects import effects
 from bot.cli.failures import explained
+from bot.cli.flags import flags
 from bot.cli.options import HELP_NAMES, examples
 from bot.cli.output import tell_failure
 from bot.cli.sandbox_options import EXAMPLES as SANDBOX_EXAMPLES
@@ -61,6 +62,8 @@ program.add_typer(credits_, name="credits")
 program.add_typer(deliveries, name="deliveries")
 program.add_typer(effects, name="effects")
 program.add_typer(alarms, name="alarms")
+program.add_typer(flags, name="flags")
 program.command(epilog=verify.EXAMPLES)(verify.verify)
+program.command(epilog=checkpoint.EXAMPLES)(checkpoint.checkpoint)
 program.command(epilog=backup.EXAMPLES)(backup.backup)
 program.command(epilog=restore.EXAMPLES)(restore.restore)

@@ -1,13 +1,26 @@
 """What the sandbox's console may do at the product: by the same commands that everybody else uses."""
 
 import secrets
+from datetime import timedelta
 from typing import Final
 
-from billing.commands import Applied, GrantCredits, KeyedCommand, Note, Refused, ShowFigures, SpendCredits
+from billing.commands import (
+    Applied,
+    CaptureHold,
+    GrantCredits,
+    HoldCredits,
+    KeyedCommand,
+    Note,
+    Refused,
+    ReleaseHold,
+    ShowFigures,
+    SpendCredits,
+)
+from billing.decide.holds import USUAL
 from billing.errors import BillingError, TemporaryFailureError
 from billing.ports import Clock
 from billing.service import BillingService
-from billing.values import NEVER, Credits, CustomerId, GitHubAccountId
+from billing.values import NEVER, Credits, CustomerId, GitHubAccountId, HoldId
 from bot.cli.output import credits_in_words
 from sandbox.github.errors import ActionError
 from storage.database import Database
@@ -68,6 +81,48 @@ class BillingDesk:
             )
         )
         return f"{credits_in_words(credits)} used."
+
+    async def hold(self, account_id: int, credits: int) -> str:  # noqa: A002 -- the unit's own name
+        """Set credits aside, as the vendor's app does before its work.
+
+        Raises:
+            ActionError: the account is no customer, it is no amount, or there aren't so many.
+        """
+        await self._carry_out(
+            HoldCredits(
+                customer_id=await self._customer(account_id),
+                amount=_amount(credits),
+                lasts=USUAL,
+                key=_key(),
+                actor=ACTOR,
+                reference=REFERENCE,
+            )
+        )
+        return f"{credits_in_words(credits)} held, for {USUAL // timedelta(hours=1)} hours at most."
+
+    async def capture(self, account_id: int, hold_id: int) -> str:
+        """Use all that a hold holds, as the vendor's app does when its work is delivered.
+
+        Raises:
+            ActionError: the account is no customer, or has no such hold, or it has ended.
+        """
+        customer_id = await self._customer(account_id)
+        held = await self._database.reads.hold(HoldId(hold_id))
+        amount = _amount(1 if held is None else held.units)
+        await self._carry_out(
+            CaptureHold(customer_id=customer_id, hold_id=HoldId(hold_id), amount=amount, key=_key(), actor=ACTOR)
+        )
+        return f"Hold {hold_id} captured: {credits_in_words(amount.count)} used."
+
+    async def release(self, account_id: int, hold_id: int) -> str:
+        """Give back all that a hold holds, as the vendor's app does when its work has failed.
+
+        Raises:
+            ActionError: the account is no customer, or has no such hold, or it has ended.
+        """
+        customer_id = await self._customer(account_id)
+        await self._carry_out(ReleaseHold(customer_id=customer_id, hold_id=HoldId(hold_id), key=_key(), actor=ACTOR))
+        return f"Hold {hold_id} released: its credits are back."
 
     async def show_figures(self, account_id: int, shown: bool) -> str:  # noqa: FBT001 -- the protocol's own shape
         """Choose whether figures are shown in the account's public repositories.

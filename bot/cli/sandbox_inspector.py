@@ -1,16 +1,21 @@
 """What the sandbox's console is shown of the database."""
 
+from dataclasses import replace
 from typing import Final
 
-from billing.explain import explain
-from billing.ledger.balance import available, burn_order, is_due
+from billing.explain import reasons_why_not_more
+from billing.ledger.balance import available
+from billing.ledger.book import CLOCK
+from billing.ledger.burning import burn_rank
 from billing.ledger.entries import Entry
 from billing.plans import PlanCatalog
 from billing.ports import Clock
+from billing.settled import due_entries, settled
 from billing.standing import effective_plan, is_living
-from billing.state import CustomerState, Grant, Subscription
-from billing.values import NEVER, EntryKind, GitHubAccountId
-from bot.cli.explaining import entry_in_words, reason_in_words
+from billing.state import CustomerState, Grant, Hold, Subscription
+from billing.values import NEVER, EntryKind, GitHubAccountId, HoldState, Place
+from bot.cli.entry_words import entry_in_words
+from bot.cli.reason_words import reason_in_words
 from sandbox.inspector import (
     AlarmView,
     BalanceView,
@@ -20,6 +25,7 @@ from sandbox.inspector import (
     EntryView,
     ExpiryView,
     GrantView,
+    HoldView,
     Snapshot,
     SubscriptionView,
 )
@@ -27,12 +33,15 @@ from storage.alarms import AlarmRow
 from storage.database import Database
 from storage.deliveries import DeliveryRow, DeliveryState
 from storage.effects import EffectRow, EffectState
+from storage.journal import JournalPage
 
 MOST_CUSTOMERS: Final = 50
 MOST_ENTRIES: Final = 200
 MOST_DELIVERIES: Final = 40
 MOST_EFFECTS: Final = 30
 MOST_WAITING: Final = 500
+BY_TIME: Final = frozenset({EntryKind.EXPIRE, EntryKind.RELEASE})
+"""What may happen by the passing of time, and is booked later."""
 
 
 class StorageInspector:
@@ -68,31 +77,43 @@ class StorageInspector:
 
     async def customer(self, github_account_id: int) -> CustomerView | None:
         """One customer with plan, balance and ledger."""
-        state = await self._database.reads.by_github_account(GitHubAccountId(github_account_id))
-        if state is None:
+        reads = self._database.reads
+        found = await reads.by_github_account(GitHubAccountId(github_account_id))
+        book = None if found is None else await reads.book(found.account.id)
+        if found is None or book is None:
             return None
-        page = await self._database.reads.latest_entries(state.account.id, limit=MOST_ENTRIES)
-        made = await self._database.reads.grants(state.account.id, include_closed=True)
-        now = max(self._clock.now(), state.account.booked_at)
+        page = await reads.latest_entries(book.account.id, limit=MOST_ENTRIES)
+        booked = replace(found, account=book.account, grants=book.grants, holds=book.holds)
+        return self._view(booked, page)
+
+    def _view(self, booked: CustomerState, page: JournalPage) -> CustomerView:
+        """Return a customer as the console shows it, with what is due but not booked."""
+        now = self._clock.now()
+        state = settled(booked, now)
         plan = effective_plan(state, self._plans)
         living = [each for each in state.subscriptions if each.plan == plan.id and is_living(each)]
-        grants = {grant.number: grant for grant in made}
+        grants = {grant.number: grant for grant in state.grants}
+        lasting = (grant for grant in state.grants if grant.remaining or grant.held)
+        open_holds = (hold for hold in state.holds if hold.state is HoldState.OPEN)
         return CustomerView(
             id=str(state.customer.id),
             plan=plan.name,
             plan_state=living[0].state.value if living else "none",
-            available=available(state, now).count,
+            available=state.account.posted - state.account.held,
+            held=state.account.held,
+            debt=state.account.debt,
             shows_figures=state.customer.shows_figures,
             expired=tuple(
-                ExpiryView(amount=grant.remaining, at=grant.expires_at) for grant in state.grants if is_due(grant, now)
+                ExpiryView(amount=-_change(entry), at=entry.occurred_at) for entry in due_entries(booked, now)
             ),
             subscriptions=tuple(_subscription_view(each, self._plans) for each in state.subscriptions),
-            grants=tuple(_grant_view(grant) for grant in burn_order(state.grants) if not is_due(grant, now)),
+            grants=tuple(_grant_view(grant) for grant in sorted(lasting, key=burn_rank)),
+            holds=tuple(_hold_view(hold) for hold in sorted(open_holds, key=lambda hold: (hold.expires_at, hold.id))),
             entries=tuple(
                 _entry_view(entry, entry_in_words(entry, grants, page.notes.get(entry.seq)))
                 for entry in reversed(page.entries)
             ),
-            reasons=tuple(reason_in_words(reason) for reason in explain(state, (), (), self._plans, now).reasons),
+            reasons=tuple(reason_in_words(reason) for reason in reasons_why_not_more(state, now)),
         )
 
     async def is_at_rest(self) -> bool:
@@ -104,11 +125,10 @@ class StorageInspector:
 
     def _balance(self, state: CustomerState) -> BalanceView:
         """Return a customer as the list of accounts shows it."""
-        now = max(self._clock.now(), state.account.booked_at)
         return BalanceView(
             github_account_id=state.customer.github_account_id,
             plan=effective_plan(state, self._plans).name,
-            available=available(state, now).count,
+            available=available(state, self._clock.now()).count,
         )
 
 
@@ -159,17 +179,22 @@ def _alarm_view(row: AlarmRow) -> AlarmView:
 
 
 def _entry_view(entry: Entry, description: str) -> EntryView:
-    """Return an entry of the ledger as the console shows it."""
+    """Return an entry of the ledger as the console shows it: by what it did to the credits that can be spent."""
     return EntryView(
         sequence=entry.seq,
         kind=entry.kind.value,
-        amount=entry.amount,
-        balance_after=entry.balance_after,
+        amount=_change(entry),
+        balance_after=entry.balance_after - entry.held_after,
         description=description,
         booked_at=entry.recorded_at,
-        # An expiry is booked before the next entry, whenever that comes.
-        happened_at=entry.occurred_at if entry.kind is EntryKind.EXPIRE else entry.recorded_at,
+        # An expiry, or a time-out, is booked before the next entry, whenever that comes.
+        happened_at=entry.occurred_at if entry.actor == CLOCK and entry.kind in BY_TIME else entry.recorded_at,
     )
+
+
+def _change(entry: Entry) -> int:
+    """Return by how much an entry changed what can be spent: what it made available, less what it took."""
+    return sum(((move.credit == Place.GRANT) - (move.debit == Place.GRANT)) * move.amount for move in entry.moves)
 
 
 def _subscription_view(subscription: Subscription, plans: PlanCatalog) -> SubscriptionView:
@@ -193,4 +218,10 @@ def _grant_view(grant: Grant) -> GrantView:
         amount=grant.amount,
         remaining=grant.remaining,
         expires_at=None if grant.expires_at == NEVER else grant.expires_at,
+        held=grant.held,
     )
+
+
+def _hold_view(hold: Hold) -> HoldView:
+    """Return a hold as the console shows it."""
+    return HoldView(id=hold.id, credits=hold.units, until=hold.expires_at)

@@ -89,6 +89,8 @@ def _parts() -> Parts:
         migrating.status(url).require_current()
     if settings.smtp_url is None:
         log.warning("mail_is_off", missing="SMTP_URL")
+    if not settings.billing_enabled:
+        log.warning("billing_is_off", by="the setting BILLING_ENABLED")
     clock = SystemClock()
     return Parts(
         settings=settings,

@@ -33,7 +33,11 @@ def agenda_of(world: World, account: Account, customer: CustomerView | None, sna
     dates += [
         Date(at=grant.expires_at, what=f"{grant.remaining} credits of {account.login} expire")
         for grant in (() if customer is None else customer.grants)
-        if grant.expires_at is not None
+        if grant.expires_at is not None and grant.remaining
+    ]
+    dates += [
+        Date(at=hold.until, what=f"hold {hold.id} of {account.login} times out")
+        for hold in (() if customer is None else customer.holds)
     ]
     dates += [
         Date(at=each.next_try_at, what=f"the delivery {each.event} of {describe_subject(each.subject, world)} is due")

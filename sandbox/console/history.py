@@ -54,11 +54,13 @@ def history_of(customer: CustomerView, now: datetime) -> History:
     balance = past[-1].balance if past else 0
     for expired in sorted(customer.expired, key=lambda expired: expired.at):
         balance -= expired.amount
-        past.append(
-            Step(at=expired.at, balance=balance, amount=-expired.amount, what="expired, not booked yet", is_expiry=True)
-        )
+        gone = expired.amount > 0
+        what = "expired, not booked yet" if gone else "a hold timed out, not booked yet"
+        past.append(Step(at=expired.at, balance=balance, amount=-expired.amount, what=what, is_expiry=gone))
     future = []
-    mortal = [(grant.expires_at, grant) for grant in customer.grants if grant.expires_at is not None]
+    mortal = [
+        (grant.expires_at, grant) for grant in customer.grants if grant.expires_at is not None and grant.remaining
+    ]
     for at, grant in sorted(mortal, key=lambda pair: pair[0]):
         balance -= grant.remaining
         future.append(

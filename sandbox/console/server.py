@@ -15,6 +15,7 @@ from sandbox.console.avatars import draw_avatar
 from sandbox.console.cast import Cast, ready_accounts
 from sandbox.console.faults import Switchboard
 from sandbox.console.feed import Feed
+from sandbox.console.hold_actions import HOLD_ACTIONS
 from sandbox.console.stage_actions import STAGE_ACTIONS
 from sandbox.console.talk_actions import TALK_ACTIONS
 from sandbox.console.view import Painter
@@ -27,7 +28,7 @@ from sandbox.inspector import Inspector
 
 FEED = web.AppKey("feed", Feed)
 
-ACTIONS = {**ACCOUNT_ACTIONS, **TALK_ACTIONS, **STAGE_ACTIONS}
+ACTIONS = {**ACCOUNT_ACTIONS, **TALK_ACTIONS, **STAGE_ACTIONS, **HOLD_ACTIONS}
 """What `POST /act/{name}` can do."""
 
 RETRY_MILLISECONDS = 500

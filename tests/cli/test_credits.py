@@ -64,6 +64,8 @@ def test_a_grant_happens_once_by_its_key(seeded: Settings) -> None:
         "entries": [2],
         "replayed": False,
         "available": 12,
+        "held": 0,
+        "debt": 0,
     }
     assert again == first | {"replayed": True}
     assert other.code == 1
@@ -163,7 +165,8 @@ def test_an_explanation_accounts_for_every_credit(seeded: Settings) -> None:
 
     assert told["available"] == sum(grant["left"] for grant in told["grants"])
     for grant in told["grants"]:
-        assert grant["amount"] == grant["spent"] + grant["revoked"] + grant["expired"] + grant["left"]
+        parts = ("spent", "repaid", "revoked", "expired", "held", "left")
+        assert grant["amount"] == sum(grant[part] for part in parts)
     plan_grant = next(grant for grant in told["grants"] if grant["origin"] == "plan")
     assert (plan_grant["spent"], plan_grant["revoked"]) == (3, 4)
     assert told["next_to_expire"] == {

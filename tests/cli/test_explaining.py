@@ -1,5 +1,6 @@
 """The words for every reason and every end that a grant's credits can have."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,7 +19,8 @@ from billing.explain import (
 )
 from billing.state import Grant
 from billing.values import NEVER, Category, Origin, Provider
-from bot.cli.explaining import reason_in_words, story_in_words
+from bot.cli.explaining import story_in_words
+from bot.cli.reason_words import reason_in_words
 
 NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)
 MIDNIGHT = NOON.replace(hour=0)
@@ -61,47 +63,43 @@ def test_each_reason_has_its_words(reason: Reason, words: str) -> None:
     assert words in reason_in_words(reason)
 
 
+def told(grant: Grant, **parts: int) -> str:
+    """The story of a grant; of what isn't named, nothing."""
+    nothing = {"used": 0, "repaid": 0, "revoked": 0, "expired": 0, "held": 0, "left": 0, "owed": 0}
+    return story_in_words(GrantStory(grant=grant, amount=grant.amount, **nothing | parts))
+
+
+GRANT = Grant(
+    number=1,
+    origin=Origin.GOODWILL,
+    category=Category.PROMOTIONAL,
+    priority=50,
+    amount=5,
+    remaining=0,
+    effective_at=NOON,
+    expires_at=NEVER,
+)
+
+
 @pytest.mark.parametrize(
-    ("origin", "story", "words"),
+    ("story", "words"),
     [
-        (Origin.SIGNUP, {"left": 5}, "grant 1, 2026-01-10 12:00:00Z: 5 credits for signing up: 5 left"),
+        ({"left": 5}, "grant 1, 2026-01-10 12:00:00Z: 5 credits given by hand: 5 left"),
         (
-            Origin.GOODWILL,
-            {"spent": 1, "revoked": 1, "expired": 1, "due": 1, "left": 1},
+            {"used": 1, "revoked": 1, "expired": 2, "left": 1},
             "5 credits given by hand: 1 used, 1 taken back, 2 expired, 1 left",
         ),
-        (Origin.PLAN, {"spent": 5}, "5 credits of the plan, for the period from 2026-01-10 12:00:00Z: 5 used"),
+        ({"used": 2, "held": 3}, "2 used, 3 held"),
+        ({"repaid": 4, "used": 1}, "1 used, 4 made up for debt"),
+        ({"used": 5, "owed": 2}, "5 used; 2 of those used had to be given back, and became debt"),
     ],
 )
-def test_each_grant_has_its_story(origin: Origin, story: dict[str, int], words: str) -> None:
-    grant = Grant(
-        number=1,
-        origin=origin,
-        category=Category.PAID,
-        priority=50,
-        amount=5,
-        remaining=story.get("left", 0),
-        effective_at=NOON,
-        expires_at=NEVER,
-        provider=GITHUB if origin is Origin.PLAN else "",
-        period_starts_at=NOON if origin is Origin.PLAN else None,
-    )
-    parts = {"spent": 0, "revoked": 0, "expired": 0, "due": 0, "left": 0} | story
-
-    assert story_in_words(GrantStory(grant=grant, amount=5, **parts)).endswith(words)
+def test_each_grant_has_its_story(story: dict[str, int], words: str) -> None:
+    assert told(GRANT, **story).endswith(words)
 
 
 def test_an_expiry_is_told_of_what_is_left() -> None:
-    grant = Grant(
-        number=2,
-        origin=Origin.GOODWILL,
-        category=Category.PROMOTIONAL,
-        priority=50,
-        amount=1,
-        remaining=1,
-        effective_at=NOON,
-        expires_at=NOON + timedelta(days=1),
-    )
-    story = GrantStory(grant=grant, amount=1, spent=0, revoked=0, expired=0, due=0, left=1)
+    mortal = replace(GRANT, expires_at=NOON + timedelta(days=1))
 
-    assert story_in_words(story).endswith("1 credit given by hand: 1 left, expires 2026-01-11 12:00:00Z")
+    assert told(mortal, used=4, left=1).endswith("4 used, 1 left, expires 2026-01-11 12:00:00Z")
+    assert told(mortal, used=5).endswith("5 used")

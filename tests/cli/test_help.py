@@ -54,6 +54,8 @@ def test_the_tree_is_the_promised_one() -> None:
         "effects list",
         "effects retry",
         "effects show",
+        "flags list",
+        "flags set",
         "migrate",
         "restore",
         "sandbox",

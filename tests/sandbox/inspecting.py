@@ -61,6 +61,15 @@ class HeldProduct:
     async def spend(self, account_id: int, credits: int) -> str:  # noqa: A002 -- the protocol's word
         return self._note("spend", account_id, credits)
 
+    async def hold(self, account_id: int, credits: int) -> str:  # noqa: A002 -- the protocol's word
+        return self._note("hold", account_id, credits)
+
+    async def capture(self, account_id: int, hold_id: int) -> str:
+        return self._note("capture", account_id, hold_id)
+
+    async def release(self, account_id: int, hold_id: int) -> str:
+        return self._note("release", account_id, hold_id)
+
     async def show_figures(self, account_id: int, shown: bool) -> str:  # noqa: FBT001 -- the protocol's shape
         return self._note("show_figures", account_id, int(shown))
 
