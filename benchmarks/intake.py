@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.intake_servers import Databases, Engine, ceiling_server, product_server
-from benchmarks.loader import Loaded, Loader
+from benchmarks.loader import Loaded, Loader, alone
+from benchmarks.pairs import Spread
 from sandbox.github.server import GitHubStandIn
 
 CEILINGS: Final[Mapping[Engine, Sequence[Engine]]] = {"sqlite": ["sqlite"], "postgresql": ["postgresql", "sqlite"]}
@@ -32,6 +33,7 @@ CEILINGS: Final[Mapping[Engine, Sequence[Engine]]] = {"sqlite": ["sqlite"], "pos
 
 CONNECTIONS: Final = (1, 16, 64)
 PAIRS: Final = 7
+QUICK_PAIRS: Final = 3
 MOST_PAIRS: Final = 100
 SECONDS: Final = 1.0
 MOST_SECONDS: Final = 60.0
@@ -68,33 +70,27 @@ class Pairs:
 
     def figures(self) -> Mapping[str, float | str]:
         """All that is told of them, by name."""
-        pairs = list(zip(self.product, self.ceiling, strict=True))
-        lower, middle, upper = quartiles([ours.rate / theirs.rate for ours, theirs in pairs])
+        ratio = Spread.of_ratios([load.rate for load in self.product], [load.rate for load in self.ceiling])
+        p95_ratio = Spread.of_ratios(
+            [load.p95_seconds for load in self.product], [load.p95_seconds for load in self.ceiling]
+        )
         return {
             "engine": self.of.engine,
             "ceiling": self.of.ceiling,
             "connections": self.of.connections,
-            "pairs": len(pairs),
-            "ratio": middle,
-            "ratio_lower_quartile": lower,
-            "ratio_upper_quartile": upper,
+            "pairs": len(self.product),
+            "ratio": ratio.median,
+            "ratio_lower_quartile": ratio.lower,
+            "ratio_upper_quartile": ratio.upper,
             "product_a_second": statistics.median(load.rate for load in self.product),
             "ceiling_a_second": statistics.median(load.rate for load in self.ceiling),
             "product_p95_ms": 1000 * statistics.median(load.p95_seconds for load in self.product),
             "ceiling_p95_ms": 1000 * statistics.median(load.p95_seconds for load in self.ceiling),
             "product_processor_us": statistics.median(load.processor_microseconds for load in self.product),
             "ceiling_processor_us": statistics.median(load.processor_microseconds for load in self.ceiling),
-            "p95_ratio": statistics.median(ours.p95_seconds / theirs.p95_seconds for ours, theirs in pairs),
+            "p95_ratio": p95_ratio.median,
             "accepted": sum(load.accepted for load in (*self.product, *self.ceiling)),
         }
-
-
-def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """The lower quartile, the median and the upper quartile."""
-    if len(values) == 1:
-        return values[0], values[0], values[0]
-    lower, middle, upper = statistics.quantiles(values, n=4, method="inclusive")
-    return lower, middle, upper
 
 
 async def measured(of: Round, databases: Databases, loader: Loader, *, pairs: int, seconds: float) -> Pairs:
@@ -120,13 +116,15 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--engine", choices=list(CEILINGS), help="the product's database; absent: one after another")
-    parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS, help="default: 1 16 64")
-    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"of loads, at most {MOST_PAIRS}; default: {PAIRS}")
+    parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS, help="how many (1 16 64)")
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help=f"of a load, at most {MOST_SECONDS:.0f}; default: {SECONDS:.0f}"
+        "--pairs", type=int, help=f"of loads, at most {MOST_PAIRS} ({PAIRS}; {QUICK_PAIRS} with --quick)"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON array")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of a load, at most {MOST_SECONDS:.0f} (1)")
+    parser.add_argument("--quick", action="store_true", help="a short look: few pairs")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
+    options.pairs = options.pairs or (QUICK_PAIRS if options.quick else PAIRS)
     if not (0 < options.pairs <= MOST_PAIRS and 0 < options.seconds <= MOST_SECONDS):
         parser.error(f"at most {MOST_PAIRS} pairs of {MOST_SECONDS:.0f} seconds, and more than none")
     return options
@@ -143,15 +141,16 @@ async def main() -> None:
     ]
     figures: list[Mapping[str, float | str]] = []
     with Loader.started(seed=SEED) as loader, Databases.made() as databases:
+        own = await alone(loader, connections=max(options.connections), seconds=options.seconds)
         if not options.json:
-            print(HEADER)
+            print(f"The loader alone, against a server that keeps nothing: {own.rate:,.0f} a second.\n{HEADER}")
         for of in rounds:
             pairs = await measured(of, databases, loader, pairs=options.pairs, seconds=options.seconds)
             figures.append(pairs.figures())
             if not options.json:
                 print(LINE.format_map(figures[-1]), flush=True)
     if options.json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps({"loader_alone_a_second": own.rate, "rounds": figures}, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Brings signed webhooks as fast as they are answered, over so many connections; in a process of its own.
 
-Each connection stays open and sends its next delivery once the one before is answered. Each delivery has a random id, is
-about one of ten thousand accounts, and is signed when it is sent. One thread looks after all of the sockets.
+Each connection stays open and sends its next delivery once the one before is answered. Each delivery has a random id,
+is about one of ten thousand accounts, and is signed when it is sent. One thread looks after all of the sockets.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -18,6 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Final
+
+from typing_extensions import override
+
+from benchmarks.pairs import percentile
 
 PATH: Final = "/webhooks/github"
 BODY_BYTES: Final = 8192
@@ -82,7 +87,7 @@ class Loaded:
     @property
     def p95_seconds(self) -> float:
         """The time that 95 of 100 answers didn't exceed."""
-        return sorted(self.latencies)[int(0.95 * len(self.latencies))]
+        return percentile(self.latencies, 0.95)
 
 
 class Deliveries:
@@ -244,3 +249,36 @@ def _serve(connection: Connection, seed: int) -> None:
             connection.send(bring(load, chance))
         except (LoadError, OSError) as error:
             connection.send(f"{type(error).__name__}: {error}")
+
+
+class Sink(asyncio.Protocol):
+    """A server that answers whatever is whole and does nothing else: what the loader reaches against it is its own."""
+
+    ANSWER: Final = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+
+    def __init__(self) -> None:
+        self._transport: asyncio.BaseTransport | None = None
+        self._received = b""
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        assert isinstance(self._transport, asyncio.WriteTransport)
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        length = head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]
+        if end and len(body) == int(length):
+            self._received = b""
+            self._transport.write(self.ANSWER)
+
+
+async def alone(loader: Loader, *, connections: int, seconds: float) -> Loaded:
+    """What the loader brings to a server that keeps nothing, in this process."""
+    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        load = Load(host=host, port=port, secret="-" * 20, connections=connections, seconds=seconds)
+        return await asyncio.to_thread(loader.bring, load)
