@@ -92,7 +92,8 @@ def copy_file(source: Path, draft: Path, on_progress: Callable[[int], None]) -> 
         origin.execute("BEGIN")
         origin.execute("SELECT 1 FROM sqlite_master").fetchone()
         origin.backup(copy, pages=STEP_PAGES, progress=tell)
-    fold(draft)
+    with reading(source):
+        fold(draft)
 
 
 def fold(file: Path, *, patience_seconds: float = BUSY_SECONDS) -> None:

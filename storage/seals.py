@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 
 from billing.values import from_milliseconds, to_milliseconds
-from storage.backup_files import DamagedFileError, opened
+from storage.backup_files import DamagedFileError, opened, reading
 from storage.copying import Content, Progress, contents
 from storage.migrating import SchemaStatus, schema_status
 
@@ -52,7 +52,7 @@ def seal(draft: Path, made_at: datetime, on_progress: Progress) -> Seal:
             "tables": {name: asdict(content) for name, content in tables.items()},
         }
     )
-    with closing(sqlite3.connect(draft)) as file, file:
+    with reading(draft), closing(sqlite3.connect(draft)) as file, file:
         file.execute(f"CREATE TABLE {TABLE} (document TEXT NOT NULL, digest TEXT NOT NULL)")
         row = (document, sha256(document.encode()).hexdigest())
         file.execute(f"INSERT INTO {TABLE} VALUES (?, ?)", row)  # noqa: S608 - a name of ours
@@ -61,7 +61,7 @@ def seal(draft: Path, made_at: datetime, on_progress: Progress) -> Seal:
 
 def break_seal(draft: Path) -> None:
     """Take the seal out of a draft that becomes a database."""
-    with closing(sqlite3.connect(draft)) as file, file:
+    with reading(draft), closing(sqlite3.connect(draft)) as file, file:
         file.execute(f"DROP TABLE IF EXISTS {TABLE}")
 
 

@@ -20,7 +20,7 @@ from tests.cli.test_backup_restore import GRANT
 from tests.storage.raw import dump, execute, scalar
 from tests.system.burst import Burst
 from tests.system.our_side import OurSide
-from tests.system.processes import Plant
+from tests.system.processes import Plant, Process
 
 ACCOUNTS: Final = 4
 """In each of the bursts that follow one another, as many as GitHub's limits allow, for as long as backups are made."""
@@ -115,6 +115,29 @@ def busy(seeded_sqlite: Settings) -> Settings:
     fill = f"INSERT INTO paces (subject, number, at) {rows}SELECT 'installation:1', n, n FROM n"
     asyncio.run(execute(seeded_sqlite["DATABASE_URL"], fill))
     return seeded_sqlite
+
+
+@pytest.mark.parametrize("missing_bytes", [100_000, 512], ids=["for the copy", "for its seal"])
+async def test_a_full_disk_leaves_the_earlier_backup(
+    seeded_sqlite: Settings, tmp_path: Path, missing_bytes: int
+) -> None:
+    (tmp_path / "backup.db").write_text("an earlier one")
+    with closing(sqlite3.connect(tmp_path / "tallyhook.db")) as database:
+        database.execute("PRAGMA journal_mode = DELETE")
+    # A limit on the size of files, in blocks of 512 bytes, is as good as a disk without room. The seal takes a page.
+    blocks = ((tmp_path / "tallyhook.db").stat().st_size + 4096 - missing_bytes) // 512
+    under = ("/bin/sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh")
+    arguments = ("backup", "backup.db", "--force")
+
+    process = await Process.start(*arguments, settings=seeded_sqlite, log=tmp_path / "log", under=under)
+    code = await process.process.wait()
+
+    told = (tmp_path / "log").read_text()
+    assert code == 1
+    assert "can't be copied" in told
+    assert "Traceback" not in told
+    assert (tmp_path / "backup.db").read_text() == "an earlier one"
+    assert not list(tmp_path.glob(".*partial"))
 
 
 async def killed(
