@@ -88,7 +88,7 @@ class StatementAudit:
         come_to = (self._balance, self._held, self._debt)
         told = (said.closing_balance, said.closing_held, said.closing_debt)
         if told != come_to:
-            return f"says balance, held and debt are {_listed(told)}; its entries come to {_listed(come_to)}"
+            return f"says balance, held and debt are {_listed(told)}, while its entries come to {_listed(come_to)}"
         return ""
 
     def _problem(self, entry: Entry) -> str:
