@@ -19,8 +19,7 @@ def _add(book: Book, count: int, voucher: Voucher) -> Entry:
     entry = None
     if forgiven:
         entry = book.post(EntryKind.ADJUST, [(Place.LENT, Place.DEBT, 0, forgiven)], voucher)
-        own = book.own_voucher("adjust").about(f"entry:{entry.seq}")
-        voucher = replace(own, actor=voucher.actor, note_hash=voucher.note_hash)
+        voucher = replace(book.own_voucher("adjust").about(f"entry:{entry.seq}"), actor=voucher.actor)
     if count == forgiven:
         assert entry is not None, "no adjustment is empty"
         return entry

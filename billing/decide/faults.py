@@ -28,17 +28,15 @@ LATEST_USAGE: Final = timedelta(days=30)
 """How long ago usage may have happened that is booked late."""
 
 
-def fault_of(command: KeyedCommand, now: datetime) -> BillingError | None:
-    """What is wrong with the command, whoever the customer is; None if nothing is."""
+def malformed(command: KeyedCommand) -> BillingError | None:
+    """What is wrong with the command whenever it comes; None if nothing is."""
     match command:
         case GrantCredits():
-            return _amount(command.amount) or _grant(command, now)
-        case RevokeCredits() | CaptureHold():
+            return _amount(command.amount) or _origin(command.origin)
+        case RevokeCredits() | CaptureHold() | RecordUsage():
             return _amount(command.amount)
         case SpendCredits():
             return _amount(command.amount) or _paid(command.paid)
-        case RecordUsage():
-            return _amount(command.amount) or _usage(command, now)
         case HoldCredits():
             return _amount(command.amount) or _paid(command.paid) or _span(command.lasts)
         case ExtendHold():
@@ -53,14 +51,21 @@ def fault_of(command: KeyedCommand, now: datetime) -> BillingError | None:
             assert_never(command)
 
 
+def untimely(command: KeyedCommand, now: datetime) -> BillingError | None:
+    """Why the command comes too late or too early; None if it doesn't. A repeated one is answered all the same."""
+    if isinstance(command, GrantCredits) and command.expires_at <= now:
+        return ExpiredGrantError(command.expires_at)
+    if isinstance(command, RecordUsage):
+        return _usage(command, now)
+    return None
+
+
 def _amount(amount: Credits) -> BillingError | None:
     return None if amount else InvalidAmountError("credits to move", amount.count)
 
 
-def _grant(command: GrantCredits, now: datetime) -> BillingError | None:
-    if command.origin not in BY_REQUEST:
-        return InvalidOriginError(command.origin.value)
-    return ExpiredGrantError(command.expires_at) if command.expires_at <= now else None
+def _origin(origin: Origin) -> BillingError | None:
+    return None if origin in BY_REQUEST else InvalidOriginError(origin.value)
 
 
 def _paid(paid: PaidTerms | None) -> BillingError | None:

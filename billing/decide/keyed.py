@@ -23,7 +23,7 @@ from billing.commands import (
 )
 from billing.decide.adjustments import adjust
 from billing.decide.decision import Decision, Facts
-from billing.decide.faults import fault_of
+from billing.decide.faults import malformed, untimely
 from billing.decide.granting import grant, revoke
 from billing.decide.holds import capture, extend, hold, release
 from billing.decide.keys import hash_request, is_kept, is_reserved, repeated, write_refusal
@@ -43,12 +43,13 @@ def carry_out(state: CustomerState | None, command: KeyedCommand, now: datetime,
     """Carry out a keyed command, once: a key that was used before gets the answer of that time."""
     if state is None:
         return Decision(outcome=Refused(error=UnknownCustomerError(str(command.customer_id))))
-    if is_reserved(command):
-        return Decision(outcome=Refused(error=InvalidKeyError(command.key)))
+    fault = InvalidKeyError(command.key) if is_reserved(command) else malformed(command)
+    if fault is not None:
+        return Decision(outcome=Refused(error=fault))
     request_hash = hash_request(command)
     if facts.remembered is not None:
         return Decision(outcome=repeated(facts.remembered, command, request_hash))
-    fault = fault_of(command, now)
+    fault = untimely(command, now)
     if fault is not None:
         return Decision(outcome=Refused(error=fault))
     book = Book(state.account, state.grants, state.holds, now)
