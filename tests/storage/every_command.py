@@ -69,10 +69,12 @@ class Desk:
         self._deliveries = 0
 
     @classmethod
-    async def opened(cls, database: Database, clock: VirtualClock, credits_: int = 0) -> "Desk":
+    async def opened(
+        cls, database: Database, clock: VirtualClock, credits_: int = 0, *, github_id: int = GITHUB_ID
+    ) -> "Desk":
         """A desk whose customer has so many credits."""
         desk = cls(database, clock)
-        state = await provision(database, clock, GITHUB_ID, credits_=credits_)
+        state = await provision(database, clock, github_id, credits_=credits_)
         desk.customer_id, desk.account_id = state.customer.id, state.account.id
         return desk
 
