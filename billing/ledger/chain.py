@@ -77,13 +77,19 @@ _HASHED_OF: Final = {version: attrgetter(*names) for version, names in HASHED_FI
 _LENGTHS: Final = tuple(length.to_bytes(8, "big") for length in range(256))
 """The lengths of nearly all fields, as they are written."""
 
+_SMALL: Final = tuple(_LENGTHS[len(content)] + content for content in (b"%d" % number for number in range(64)))
+"""Small whole numbers as they are written, with their lengths."""
+
 
 def digest(kind: str, fields: Iterable[Field], version: int = RECORD_VERSION) -> bytes:
     """The SHA-256 of this kind of record with these fields, 32 bytes."""
     parts = [bytes((version,))]
+    # A spend hashes some forty fields: half of them are small numbers, and most of the others texts.
     for field in (kind, *fields):
-        # A spend hashes some forty fields, nearly all of them of these two types.
         if type(field) is int:
+            if 0 <= field < len(_SMALL):
+                parts.append(_SMALL[field])
+                continue
             content = b"%d" % field
         elif type(field) is str:
             content = field.encode()
