@@ -56,7 +56,7 @@ def to_milliseconds(moment: datetime) -> int:
 
 def from_milliseconds(milliseconds: int) -> datetime:
     """The moment that `to_milliseconds` took apart."""
-    return EPOCH + timedelta(milliseconds=milliseconds)
+    return EPOCH + milliseconds * _MILLISECOND
 
 
 def to_the_millisecond(moment: datetime) -> datetime:
