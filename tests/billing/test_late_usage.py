@@ -1,0 +1,122 @@
+"""Late usage is booked at its own time, paid by what could have paid then (decision 0071)."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.errors import InvalidTimeError
+from tests.billing.builders import PRO, History, day, grant, spend, truth
+from tests.billing.looks import figures, held, moves, places, refusal, written
+from tests.billing.requests import buy, hold, refund, release, usage
+
+
+@pytest.fixture
+def history() -> History:
+    """Five credits that never expire, and three that expired on the 10th; now is the 15th."""
+    history = History()
+    history.install()
+    history.do(grant(3, key="a", expires_at=day(12, 10)))
+    history.now = day(12, 15)
+    return history
+
+
+def test_it_is_booked_at_its_own_time(history: History) -> None:
+    seq = written(history.do(usage(1, key="u", at=day(12, 9))))
+    entry = history.journal[seq - 1]
+    assert (entry.kind, entry.occurred_at, entry.recorded_at) == ("spend", day(12, 9), day(12, 15))
+    assert (entry.reference, entry.actor) == ("repository:7#12", "key:1")
+
+
+def test_credits_that_expired_since_would_have_been_spent_then(history: History) -> None:
+    seq = written(history.do(usage(4, key="u", at=day(12, 9))))
+    assert moves(history, seq) == [("expired", "used", 2, 3), ("grant", "used", 1, 1)]
+    assert history.journal[seq - 1].amount == -1
+    assert places(history, 2) == {"spent": 3}
+    assert figures(history) == (4, 0, 0)
+
+
+def test_credits_that_had_expired_by_then_pay_nothing(history: History) -> None:
+    seq = written(history.do(usage(4, key="u", at=day(12, 10))))
+    assert moves(history, seq) == [("grant", "used", 1, 4)]
+
+
+def test_credits_that_came_after_it_pay_nothing(history: History) -> None:
+    history.do(buy(20, key="later"))
+    seq = written(history.do(usage(10, key="u", at=day(12, 14))))
+    assert moves(history, seq) == [("grant", "used", 1, 5), ("debt", "used", 0, 5)]
+    assert figures(history) == (20, 0, 5)
+
+
+def test_a_grant_pays_from_the_moment_it_was_made(history: History) -> None:
+    history.do(buy(20, key="just now"))
+    history.wait(hours=1)
+    seq = written(history.do(usage(10, key="u", at=day(12, 15))))
+    assert moves(history, seq) == [("grant", "used", 1, 5), ("grant", "used", 3, 5)]
+
+
+def test_what_was_spent_since_is_not_available_twice(history: History) -> None:
+    history.do(spend(5, key="since"))
+    history.do(usage(4, key="u", at=day(12, 9)))
+    assert figures(history) == (0, 0, 1)
+
+
+def test_what_is_held_stays_held(history: History) -> None:
+    history.do(hold(5, key="work"))
+    history.do(usage(4, key="u", at=day(12, 14)))
+    assert figures(history) == (0, 5, 4)
+
+
+def test_a_month_that_is_over_pays_for_its_own_usage() -> None:
+    history = History()
+    history.follow(truth(PRO, billed_at=day(12, 20)), effective_at=day(11, 20))
+    history.now = day(12, 21)
+    history.follow(truth(PRO, billed_at=day(1, 20, year=2027)), "changed")
+    assert figures(history) == (60, 0, 0)
+    history.do(usage(10, key="u", at=day(12, 15)))
+    assert figures(history) == (60, 0, 0)
+    assert places(history, 1) == {"spent": 10, "expired": 50}
+
+
+def test_the_same_usage_told_of_twice_is_booked_once(history: History) -> None:
+    history.do(usage(4, key="u", at=day(12, 9)))
+    history.wait(days=60)
+    history.do(usage(4, key="u", at=day(12, 9)))
+    assert figures(history) == (4, 0, 0)
+
+
+def test_the_time_belongs_to_the_request(history: History) -> None:
+    history.do(usage(4, key="u", at=day(12, 9)))
+    assert "another request" in str(refusal(history.do(usage(4, key="u", at=day(12, 8)))))
+
+
+@pytest.mark.parametrize(
+    "at", [day(12, 15) + timedelta(milliseconds=1), day(12, 15) - timedelta(days=30, milliseconds=1)]
+)
+def test_it_has_happened_and_not_too_long_ago(history: History, at: object) -> None:
+    error = refusal(history.do(usage(1, key="u", at=at)))  # type: ignore[arg-type]
+    assert isinstance(error, InvalidTimeError)
+    assert error.problem
+    history.do(usage(1, key="u", at=day(12, 15) - timedelta(days=30)))
+
+
+def test_usage_of_a_refunded_grant_is_owed() -> None:
+    history = History()
+    history.install()
+    history.do(spend(5, key="sign-up"))
+    history.do(buy(10, key="pack", expires_at=day(12, 10)))
+    history.now = day(12, 11)
+    history.do(refund(2, 600, key="r"))
+    assert figures(history) == (0, 0, 0), "all of it had expired"
+    history.do(usage(4, key="u", at=day(12, 9)))
+    assert figures(history) == (0, 0, 4)
+    assert places(history, 2) == {"spent": 4, "expired": 6, "owed": 4, "reversed": 10}
+
+
+def test_what_returned_and_expired_pays_as_well(history: History) -> None:
+    history.now = day(12, 15)
+    history.do(grant(2, key="b", expires_at=day(12, 16)))
+    work = held(history, history.do(hold(7, key="work", lasts=timedelta(days=9))))
+    history.now = day(12, 17)
+    history.do(release(work, key="given up"))
+    seq = written(history.do(usage(2, key="u", at=day(12, 15, 12))))
+    assert moves(history, seq) == [("expired", "used", 3, 2)]
