@@ -40,6 +40,8 @@ def test_the_tree_is_the_promised_one() -> None:
         "alarms ack",
         "alarms list",
         "backup",
+        "checkpoint",
+        "credits check",
         "credits explain",
         "credits grant",
         "credits revoke",
