@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from billing.commands import Applied, KeyedCommand, Refused
+from billing.commands import Applied, KeyedCommand, Refused, RevokeCredits, SpendCredits
 from billing.errors import (
     ExpiredGrantError,
     IdempotencyConflictError,
@@ -64,7 +64,7 @@ def test_rule_06_the_same_key_with_another_body_is_a_conflict(
 
 
 @pytest.mark.parametrize("command", [spend(6, key="k"), revoke(6, key="k")])
-def test_rule_06_a_refusal_is_kept_too(history: History, command: KeyedCommand) -> None:
+def test_rule_06_a_refusal_is_kept_too(history: History, command: RevokeCredits | SpendCredits) -> None:
     first = history.do(command)
     assert isinstance(first.outcome, Refused)
     assert not first.outcome.replayed
