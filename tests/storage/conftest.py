@@ -47,3 +47,12 @@ def twin_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) 
     name = server.create_database(template=TEMPLATE)
     yield server.url(name)
     server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without any table, once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/empty.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

@@ -57,15 +57,6 @@ def run(url: str, work: Callable[[Connection], object]) -> object:
     return asyncio.run(on_postgres())
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database without any table, once on each engine."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/empty.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
 def listed(url: str, queries: dict[str, str]) -> list[str]:
     rows = asyncio.run(execute(url, queries[engine_of(url)]))
     return [str(row[0]) for row in rows]

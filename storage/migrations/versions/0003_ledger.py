@@ -99,7 +99,8 @@ def _refuse_unknown() -> None:
     """Stop if there are entries or grants that the older version could not read."""
     bind = op.get_bind()
     # Constants of ours, no input.
-    for table, condition in (("credit_transactions", OLD_KINDS), ("credit_grants", OLD_ORIGINS)):
+    known = f"{OLD_KINDS} AND hash_version = 1"
+    for table, condition in (("credit_transactions", known), ("credit_grants", OLD_ORIGINS)):
         unknown = bind.execute(sa.text(f"SELECT count(*) FROM {table} WHERE NOT ({condition})")).scalar_one()  # noqa: S608
         if unknown:
             raise RuntimeError(f"{unknown} rows of {table} are of kinds that revision 0002 doesn't know")
