@@ -27,8 +27,8 @@ MOST_SYNCS_TO_APPLY: Final = {16: 0.50, 64: 0.25}
 """For each delivery, by the number of connections: each commit syncs the disk once. To apply is to accept, too."""
 
 MOST_STATEMENTS_TO_ACCEPT: Final = {1: 3.1, 16: 0.3, 64: 0.1}
-"""For each delivery, by the number of connections: the deliveries, their partitions, and a beginning or, on PostgreSQL, a
-word to the workers. Once a minute the last delivery of the route is noted, too."""
+"""For each delivery, by the number of connections: the deliveries, their partitions, and a beginning or, on PostgreSQL,
+a word to the workers. Once a minute the last delivery of the route is noted, too."""
 
 MOST_STATEMENTS_TO_ANSWER: Final = 20.0
 MOST_SYNCS_TO_ANSWER: Final = 3.0
