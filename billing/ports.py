@@ -77,7 +77,8 @@ class Wanted:
         holds: those they name. With each hold come the grants that it lies on.
         grants: those they name, by customer; also closed ones.
         entries: those they take back, by customer and sequence number; the grants they moved come with them.
-        used_at: for usage that is booked late, the earliest time it happened at: the grants that expired since come.
+        used_at: for usage that is booked late, the earliest time it happened at: the grants that expired since come,
+            and those of plans that could still be spent then.
     """
 
     now: datetime

@@ -5,17 +5,19 @@ These commands are rare, so each may cost queries of its own.
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Row, Text, bindparam, literal_column, select
 
 from billing.ledger.entries import Entry
 from billing.state import Grant
-from billing.values import AccountId, to_milliseconds
+from billing.values import AccountId, Origin, to_milliseconds
 from storage.mapping import key_hash, to_entry, to_grant
 from storage.statements import listed, padded_batches, register
 from storage.tables import credit_grants, credit_moves, credit_transactions
 from storage.transactions import Transaction
+
+PLAN: Final[ColumnElement[str]] = literal_column(f"'{Origin.PLAN.value}'", Text)
 
 GrantName = tuple[AccountId, int]
 """A grant's account and number."""
@@ -31,7 +33,8 @@ EXPIRED_GRANTS = register(
     select(credit_grants).where(
         credit_grants.c.account_id == bindparam("account_id"),
         credit_grants.c.expires_at > bindparam("since"),
-        credit_grants.c.expired > literal_column("0"),
+        # The months of a plan tell when the one before was expired, ahead of its own end.
+        (credit_grants.c.expired > literal_column("0")) | (credit_grants.c.origin == PLAN),
     ),
 )
 ENTRY = register(
@@ -64,7 +67,7 @@ def named_grants(source: Transaction | Connection, names: Collection[GrantName])
 
 
 def expired_grants(source: Transaction | Connection, since: Mapping[AccountId, datetime]) -> dict[GrantName, Grant]:
-    """The grants of these accounts of which something expired after that moment, and was booked."""
+    """The grants of these accounts of which something expired after that moment, and was booked; and its plans'."""
     return {
         (account_id, row.number): to_grant(row)
         for account_id, moment in sorted(since.items())

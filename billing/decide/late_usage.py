@@ -1,5 +1,6 @@
 """Usage booked after it happened, at its own time (docs/decisions/0071-late-usage-is-booked-at-its-own-time.md)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from billing.ledger.burning import burn_rank
 from billing.ledger.entries import Entry
 from billing.ledger.places import Line
 from billing.state import Grant
-from billing.values import EntryKind, Place, to_the_millisecond
+from billing.values import EntryKind, Origin, Place, to_the_millisecond
 
 
 def record_usage(book: Book, command: RecordUsage, voucher: Voucher, facts: Facts) -> Entry:
@@ -24,7 +25,8 @@ def record_usage(book: Book, command: RecordUsage, voucher: Voucher, facts: Fact
         if not _could_pay(grant, used_at):
             continue
         # What expired since would have been spent by then.
-        for place, left in ((Place.EXPIRED, grant.expired), (Place.GRANT, grant.remaining)):
+        expired = grant.expired if used_at < _ended_at(grant, book.grants) else 0
+        for place, left in ((Place.EXPIRED, expired), (Place.GRANT, grant.remaining)):
             share = min(missing, left)
             missing -= share
             if share:
@@ -43,3 +45,18 @@ def record_usage(book: Book, command: RecordUsage, voucher: Voucher, facts: Fact
 def _could_pay(grant: Grant, used_at: datetime) -> bool:
     """Whether credits of the grant could have been spent at that time."""
     return grant.effective_at <= used_at < grant.expires_at
+
+
+def _ended_at(grant: Grant, grants: Sequence[Grant]) -> datetime:
+    """When the grant came to its end: at its own, unless the next month of its plan had it expire before that."""
+    months = [each for each in grants if each.origin is Origin.PLAN and each.provider == grant.provider]
+    # What rolled over belongs to no month, but came with one.
+    own = {each.period_starts_at for each in months if each.effective_at == grant.effective_at}
+    later = [
+        each.effective_at
+        for each in months
+        if grant.origin is Origin.PLAN
+        and each.effective_at > grant.effective_at
+        and each.period_starts_at not in {None, *own}
+    ]
+    return min((grant.expires_at, *later))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from billing.ledger.entries import Entry
 from billing.ports import Wanted
 from billing.state import CustomerState, Grant, Hold
-from billing.values import CustomerId, HoldState
+from billing.values import CustomerId, HoldState, Origin
 
 
 def brought(
@@ -26,7 +26,7 @@ def brought(
             for grant in grants
             if grant.remaining
             or grant.number in numbers
-            or (used_at is not None and grant.expired and grant.expires_at > used_at)
+            or (used_at is not None and grant.expires_at > used_at and (grant.expired or grant.origin is Origin.PLAN))
         ),
         holds=loaded,
     )

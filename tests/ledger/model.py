@@ -151,6 +151,8 @@ class Model:
     """How much of each grant was revoked because its payment, or the grant itself, was taken back; not by hand."""
     now: int = 0
     is_billing_on: bool = True
+    known: int = 0
+    """How many entries there were when the command came."""
     month_ends: int = 0
     """The end of the plan's running month."""
 
@@ -238,7 +240,7 @@ class Model:
             self.check_form(command)
         except RefusedError as refusal:
             return (*refusal.answer, False)
-        start = len(self.journal)
+        start = self.known = len(self.journal)
         before = self.posted
         self.book_what_is_due()
         try:
@@ -397,7 +399,7 @@ class Model:
         return (self.give_back if is_less else self.collect)(pile, key=key, actor=command["actor"]).seq
 
     def do_reverse(self, key: str, command: Command) -> int:
-        if not 0 < command["seq"] <= len(self.journal):
+        if not 0 < command["seq"] <= self.known:
             raise RefusedError("UnknownEntryError", seq=command["seq"])
         entry = self.journal[command["seq"] - 1]
         who = {"key": key, "actor": command["actor"], "reverses": entry.seq}

@@ -43,7 +43,7 @@ class Search:
                 found = self.explain(trial, rest)
                 if found is not None:
                     return found
-            elif len(waiting) <= self._fewest:
+            elif len(waiting) < self._fewest or has_place(answer):
                 self._fewest = len(waiting)
                 self.broken = f"{told((do,))}\n  program: {answer}\n  model:   {expected}"
         return None

@@ -189,6 +189,8 @@ class Script:
             )
         )
         occurred = self.rng.choice((drawn, *self.rng.sample(past, min(2, len(past))), *ends))
+        if _is_murky(model, occurred):
+            occurred = self.now + 1
         return self._common("usage") | {
             "amount": self.rng.randint(1, 14),
             "reference": f"repository:{self.rng.randint(1, 9)}#3",
@@ -294,6 +296,19 @@ class Script:
 
 def _open_holds(model: Model) -> list[int]:
     return [number for number, hold in model.holds.items() if hold.state == "open"]
+
+
+def _is_murky(model: Model, moment: int) -> bool:
+    """Whether some of a grant had expired at this moment, with the plan's next month, and some did later.
+
+    Held credits outlive the month so. Of such a grant the program doesn't keep what expired when, and has usage in
+    between pay nothing of it.
+    """
+    ends: dict[int, list[int]] = {}
+    for line in model.journal:
+        if line.kind == "expire":
+            ends.setdefault(line.moves[0][2], []).append(line.occurred)
+    return any(min(times) <= moment < max(times) for times in ends.values())
 
 
 def told(step: Step) -> str:

@@ -1,12 +1,12 @@
 """The program under simulation: a real database, services over it, a clock that obeys, and what is stored of it all."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, create_engine, text
 
 from billing.commands import (
     Applied,
@@ -38,6 +38,8 @@ from storage.low_balances import unpack_low_balance
 from storage.reader import Reader
 from tests.ledger.model import Move
 from tests.storage.raw import execute
+
+T = TypeVar("T")
 
 ROLLING: Final = 1616
 """How GitHub Marketplace numbers the plan that rolls over."""
@@ -85,9 +87,7 @@ CHARGES = text("SELECT * FROM charges WHERE account_id = :account_id ORDER BY se
 ENTRIES = text("SELECT * FROM credit_transactions WHERE account_id = :account_id AND seq > :seen ORDER BY seq")
 MOVES = text("SELECT * FROM credit_moves WHERE account_id = :account_id AND seq > :seen ORDER BY seq, line")
 ALERTS = text("SELECT payload FROM effects WHERE topic = 'low_balance' AND key = :key ORDER BY id")
-ACCOUNT_OF = text("SELECT id FROM credit_accounts WHERE customer_id = :customer_id").bindparams(
-    bindparam("customer_id")
-)
+ACCOUNT_OF = text("SELECT id FROM credit_accounts WHERE customer_id = :customer_id")
 
 
 class Clock:
@@ -215,23 +215,33 @@ class Witness:
     """Looks at what is stored, with plain SQL and without the program's own reading."""
 
     def __init__(self, url: str) -> None:
+        # A file is read in passing; handing each look to another thread and back would take most of a simulation.
+        self._engine = create_engine(url) if url.startswith("sqlite") else None
         self._reader = Reader(parse_url(url))
 
     async def close(self) -> None:
         """Let go of the database."""
         await self._reader.close()
+        if self._engine is not None:
+            self._engine.dispose()
 
     async def account_of(self, customer_id: CustomerId) -> AccountId:
         """The customer's credit account."""
-
-        def read(connection: Connection) -> AccountId:
-            return AccountId(connection.execute(ACCOUNT_OF, {"customer_id": customer_id}).scalar_one())
-
-        return await self._reader.run(read)
+        return await self._run(
+            lambda connection: AccountId(connection.execute(ACCOUNT_OF, {"customer_id": customer_id}).scalar_one())
+        )
 
     async def look(self, account_id: AccountId, seen: int) -> Stored:
         """Everything of an account at one moment; of its journal what comes after `seen`."""
-        return await self._reader.run(lambda connection: _look(connection, account_id, seen))
+        return await self._run(lambda connection: _look(connection, account_id, seen))
+
+    async def _run(self, work: Callable[[Connection], T]) -> T:
+        if self._engine is None:
+            return await self._reader.run(work)
+        with self._engine.connect() as connection:
+            # One transaction sees one state; the driver by itself would begin none for reading.
+            connection.exec_driver_sql("BEGIN")
+            return work(connection)
 
 
 def _look(connection: Connection, account_id: AccountId, seen: int) -> Stored:
