@@ -210,8 +210,8 @@ def _debt_in_words(explained: Explained) -> list[str]:
     """Tell by which entries the debt came to be what it is."""
     grants = {story.grant.number: story.grant for story in explained.breakdown.stories}
     return [
-        f"entry {entry.seq}, {readable_time(entry.recorded_at)}: "
-        f"{entry_in_words(entry, grants, explained.notes.get(entry.seq))}; {entry.debt_after} owed then"
+        f"entry {entry.seq}, {readable_time(entry.recorded_at)}, {entry.debt_after} owed then: "
+        f"{entry_in_words(entry, grants, explained.notes.get(entry.seq))}"
         for entry in explained.breakdown.debt_entries
     ]
 

@@ -127,7 +127,7 @@ def test_late_usage_is_booked_at_its_own_time_once(seeded: Settings) -> None:
     assert booked["occurred_at"] < booked["recorded_at"]
     (owed,) = explained(seeded)["debt_entries"]
     assert (owed["entry"], owed["debt_after"]) == (2, 2)
-    assert owed["text"].endswith("2 used and owed; 2 owed then")
+    assert owed["text"].endswith(", 2 owed then: 2 used and owed")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_balance_of_the_past_is_told_in_words(seeded_sqlite: Settings) -> None
     assert "Held, 3 credits in all:" in now
     assert ", for repository:7#12: 3 held, until 20" in now
     assert "Owed, 2 credits in all, since there last was no debt:" in now
-    assert "set right by hand: 2 taken back, of grant 1; 2 owed: counted wrong; 2 owed then" in now
+    assert ", 2 owed then: set right by hand: 2 taken back, of grant 1; 2 owed: counted wrong" in now
     assert "octocat had 2 credits to spend, 3 held, at 20" in then
     assert "behind entry 2." in then
     assert "Owed" not in then
