@@ -13,6 +13,7 @@ from bot.settings.addresses import api_address, origin
 from bot.settings.model import ServerSettings
 from bot.settings.private_key import read_private_key
 from bot.settings.secrets_table import SECRETS, fault_of, is_placeholder
+from bot.settings.signing_key import read_signing_key
 
 SECRET_BYTES: Final = 32
 
@@ -181,8 +182,17 @@ def own_secrets(standing: Mapping[str, str]) -> dict[str, str]:
 
 def is_right(name: str, value: str) -> bool:
     """Tell whether a secret has the right form; of one that lists several, each must have it."""
-    parts = value.split(",") if name.endswith(("WEBHOOK_SECRET", "SIGNING_KEY")) else [value]
+    if name == "LEDGER_SIGNING_KEY":
+        return all(_is_signing_key(part) for part in value.split(","))
+    parts = value.split(",") if name.endswith("WEBHOOK_SECRET") else [value]
     return all(not fault_of(SECRETS[name], part.strip()) for part in parts)
+
+
+def _is_signing_key(text: str) -> bool:
+    try:
+        return bool(read_signing_key(text))
+    except ValueError:
+        return False
 
 
 def one_line(private_key: str) -> str:

@@ -1,6 +1,7 @@
 """`setup` from the empty directory to a settings file that the server takes, against the stand-in for GitHub."""
 
 import asyncio
+import base64
 import html
 import json
 import re
@@ -97,6 +98,8 @@ async def test_no_secret_is_printed(github: GitHubStandIn, tmp_path: Path) -> No
     for name in ("client_secret", "private_key", "webhook_secret", "marketplace_webhook_secret"):
         assert values[f"github_{name}"] not in ended.stdout + ended.stderr
     assert values["session_secret"] not in ended.stdout + ended.stderr
+    assert len(base64.b64decode(values["ledger_signing_key"])) == 32
+    assert values["ledger_signing_key"] not in ended.stdout + ended.stderr
     assert f"{PUBLIC_URL}/webhooks/github/marketplace" in ended.stdout
 
 
