@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.failures import CommandError
+from bot.cli.proving import Prover
+from bot.cli.restoring import restore_into
+from sandbox.clock import VirtualClock
 from storage import migrating
 from storage.backups import address_of, holds_data
 from storage.file_lock import FileLock
@@ -138,6 +142,19 @@ def test_a_flipped_byte_leaves_postgresql_untouched(backup: Path, postgres_url: 
     assert ended.code == 1
     assert "is damaged" in ended.stderr
     assert holds_data(postgres_url) == []
+
+
+def test_data_that_came_while_nobody_looked_is_not_replaced(seeded_sqlite: Settings, tmp_path: Path) -> None:
+    """What was empty when the person was asked may not be so any more."""
+    invoke("backup", "backup.db", settings=seeded_sqlite)
+    before = available(seeded_sqlite)
+    prover = Prover(keys=(), clock=VirtualClock(), show=lambda _text: None)
+
+    with pytest.raises(CommandError, match="has data by now"):
+        restore_into(seeded_sqlite["DATABASE_URL"], tmp_path / "backup.db", replace=False, prover=prover)
+
+    assert available(seeded_sqlite) == before
+    assert not list(tmp_path.glob(".*partial"))
 
 
 def test_postgresql_with_data_is_never_replaced(backup: Path, postgres_url: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -150,6 +151,58 @@ def test_a_target_with_a_row_is_refused_and_left_alone(sqlite_url: str, postgres
         moved(sqlite_url, postgresql_url)
 
     assert holds_data(postgresql_url) == ["pings"]
+
+
+def test_nobody_writes_to_a_target_that_is_being_filled(sqlite_url: str, postgresql_url: str) -> None:
+    fill_all(sqlite_url)
+    refusals: list[str] = []
+
+    def intrude() -> None:
+        try:
+            asyncio.run(
+                execute(postgresql_url, "SET lock_timeout = '100ms'", "INSERT INTO pings (route) VALUES ('github')")
+            )
+        except DBAPIError as error:
+            refusals.append(str(error.orig))
+
+    def intrude_once(_table: str, _rows: int) -> None:
+        if not refusals:
+            intruder = threading.Thread(target=intrude)
+            intruder.start()
+            intruder.join()
+
+    with held(sqlite_url) as source:
+        fill_postgres(source, postgresql_url, intrude_once)
+
+    assert len(refusals) == 1
+    assert "lock timeout" in refusals[0]
+    assert dumped(postgresql_url) == dumped(sqlite_url)
+
+
+def test_entries_are_copied_in_the_order_in_which_they_were_booked(postgresql_url: str, tmp_path: Path) -> None:
+    """A table that was written anew by another index has lost that order; the journal of the copy asks for it."""
+    entries = ", ".join(
+        f"(2, {seq}, 'grant', 1, {seq}, 'k{seq}', '\\x0{9 - seq}', '', 1, 1, 'operator', '', "
+        f"'\\x0{seq - 1}', '\\x0{seq}', 2)"
+        for seq in range(1, 6)
+    )
+    asyncio.run(
+        execute(
+            postgresql_url,
+            "INSERT INTO customers (id, github_account_id, source, created_at) VALUES (1, 7, 'github_installation', 5)",
+            "INSERT INTO credit_accounts (id, customer_id, unit, next_expiry, head) VALUES (2, 1, 'credit', 9, 'head')",
+            "INSERT INTO credit_transactions (account_id, seq, kind, amount, balance_after, idempotency_key, key_hash, "
+            "request_hash, occurred_at, recorded_at, actor, note_hash, previous_hash, hash, hash_version) "
+            f"VALUES {entries}",
+            "CLUSTER credit_transactions USING credit_transactions_key_hash_key",
+        )
+    )
+    read = asyncio.run(execute(postgresql_url, "SELECT seq FROM credit_transactions"))
+
+    fill_from_postgres(postgresql_url, tmp_path / "copy.db", unheard)
+
+    assert [seq for (seq,) in read] == [5, 4, 3, 2, 1]
+    assert dumped(address_of(tmp_path / "copy.db")) == dumped(postgresql_url)
 
 
 def test_a_target_with_older_tables_is_refused(sqlite_url: str, postgres_url: str) -> None:
