@@ -79,6 +79,7 @@ async def test_everything_is_right(github: GitHubStandIn, database_url: str, mai
     assert verdicts(checks) == {
         "plans": "ok",
         "database.schema": "ok",
+        "billing": "ok",
         "webhook.github": "warning",
         "webhook.github_marketplace": "warning",
         "alarms": "ok",

@@ -9,11 +9,16 @@ import pytest
 import bot.__main__
 from billing.errors import (
     BillingError,
+    EntryNotReversibleError,
+    HoldEndedError,
     IdempotencyConflictError,
     InsufficientCreditsError,
     InvalidPlanCatalogError,
+    InvalidTimeError,
     TemporaryFailureError,
     UnknownCustomerError,
+    UnknownEntryError,
+    UnknownHoldError,
 )
 from bot.cli.failures import CommandError, WrongUseError, explained
 from bot.settings import Finding, SettingsError, Verdict
@@ -31,6 +36,11 @@ FAILURES: list[tuple[Exception, str, str]] = [
     (UnknownCustomerError("12"), "There is no customer 12.", "tallyhook customers list"),
     (InsufficientCreditsError(requested=3, available=1), "3 credits were asked for, 1 are available.", "explain"),
     (IdempotencyConflictError("k"), "The key 'k' was used before for another request.", "--key"),
+    (EntryNotReversibleError(5, "it can't"), "Entry 5 can't be reversed: it can't.", "credits adjust"),
+    (UnknownEntryError(5), "There is no entry 5.", "credits statement"),
+    (UnknownHoldError(5), "There is no hold 5.", "credits holds"),
+    (HoldEndedError(5, "released"), "The hold 5 has ended: it is released.", "credits holds"),
+    (InvalidTimeError("too old"), "Too old.", "--at"),
     (InvalidPlanCatalogError("plans.toml", "is empty"), "plans.toml: is empty.", "PLANS_FILE"),
     (TemporaryFailureError("the database is away"), "The database is away.", "Try again"),
     (AmbiguousReferenceError("github:@a", (1, 2)), "github:@a fits more than one account.", "github:1, github:2"),
@@ -69,7 +79,7 @@ def test_a_failure_is_told_in_two_lines_and_a_settings_in_one(tmp_path: Path) ->
     malformed = invoke("customers", "list", settings={"DATABASE_URL": "mysql://somewhere"})
 
     assert unknown.stderr == (
-        "error: The database has no tables yet, this version needs revision 0002.\n       Run `tallyhook migrate`.\n"
+        "error: The database has no tables yet, this version needs revision 0003.\n       Run `tallyhook migrate`.\n"
     )
     assert malformed.stderr.startswith("error: DATABASE_URL must begin with")
     assert malformed.stderr.count("\n") == 1
