@@ -236,8 +236,10 @@ class _Batch:
         changes.charges += decision.charges
         changes.low_balances += decision.low_balances
         # Of several words about one thing the last counts.
-        self._alarms |= {(each.kind, each.subject): each for each in decision.recoveries}
-        self._alarms |= {(each.kind, each.subject): each for each in decision.alarms}
+        for recovery in decision.recoveries:
+            self._alarms[recovery.kind, recovery.subject] = recovery
+        for alarm in decision.alarms:
+            self._alarms[alarm.kind, alarm.subject] = alarm
 
 
 def _named_by(command: Command) -> CustomerId | GitHubAccountId | None:

@@ -5,11 +5,15 @@ the millisecond, because that is what the database keeps.
 """
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Final, NewType
+from functools import cache
+from typing import Final, NewType, TypeVar
 
 from billing.errors import InvalidAmountError
+
+T = TypeVar("T")
 
 CustomerId = NewType("CustomerId", int)
 """Ours. Whom we keep credits for."""
@@ -65,6 +69,27 @@ def to_the_millisecond(moment: datetime) -> datetime:
         return moment
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def changed(value: T, **changes: object) -> T:
+    """A copy of a frozen, slotted value with some fields changed, for the path of every spend.
+
+    It does what `dataclasses.replace` does in half the time, by writing the slots themselves. A `__post_init__` isn't
+    run.
+    """
+    kind: type = type(value)
+    slots = _slots_of(kind)
+    assert changes.keys() <= slots.keys(), "only fields that there are can change"
+    copy = object.__new__(type(value))
+    for name, write in slots.items():
+        write(copy, changes[name] if name in changes else getattr(value, name))
+    return copy
+
+
+@cache
+def _slots_of(kind: type) -> dict[str, Callable[[object, object], None]]:
+    """The fields' names, and what writes each."""
+    return {field.name: getattr(kind, field.name).__set__ for field in fields(kind)}
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,6 +1,5 @@
 """Commands with a key: each is carried out once, and its answer is kept for ever."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -37,6 +36,7 @@ from billing.ledger.chain import hash_note
 from billing.ledger.entries import Entry
 from billing.records import NoteRow, Remembered
 from billing.state import CustomerState
+from billing.values import changed
 
 
 def carry_out(state: CustomerState | None, command: KeyedCommand, now: datetime, facts: Facts) -> Decision:
@@ -56,7 +56,7 @@ def carry_out(state: CustomerState | None, command: KeyedCommand, now: datetime,
     book.book_due()
     note = _note(command)
     result = _post(book, command, _voucher(command, now, request_hash, note), facts)
-    after = replace(state, account=book.account, grants=book.grants, holds=book.holds)
+    after = changed(state, account=book.account, grants=book.grants, holds=book.holds)
     entries, charges = tuple(book.entries), tuple(book.charges)
     if isinstance(result, BillingError):
         refusals = (_remembered(state, command, request_hash, result, now),) if is_kept(result) else ()

@@ -22,6 +22,7 @@ from billing.values import (
     HoldState,
     Origin,
     Place,
+    changed,
     to_the_millisecond,
 )
 
@@ -283,8 +284,10 @@ class Book:
             reference=voucher.reference,
             note_hash=voucher.note_hash,
             moves=tuple(
-                Move(line=line, debit=debit.value, credit=credit.value, grant_number=number, amount=count)
-                for line, (debit, credit, number, count) in enumerate(lines)
+                [
+                    Move(line=line, debit=debit.value, credit=credit.value, grant_number=number, amount=count)
+                    for line, (debit, credit, number, count) in enumerate(lines)
+                ]
             ),
             previous_hash=account.head,
             hash=b"",
@@ -299,7 +302,7 @@ class Book:
         assert 0 <= entry.held_after <= entry.balance_after, "an account is never overdrawn"
         assert entry.debt_after >= 0, "nobody is owed by us"
         self.entries.append(entry)
-        self._account = replace(
+        self._account = changed(
             account,
             posted=entry.balance_after,
             held=entry.held_after,

@@ -6,12 +6,11 @@ posts entries, for whoever checks them, and for whoever asks how things stood ba
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import product
 from typing import Final, NamedTuple
 
 from billing.state import Grant
-from billing.values import EntryKind, Place
+from billing.values import EntryKind, Place, changed
 
 Route = tuple[str, str]
 """From which place to which."""
@@ -120,4 +119,4 @@ def moved(grant: Grant, kind: EntryKind, debit: str, credit: str, amount: int) -
     columns = {column: getattr(grant, column) + sign * amount for column, sign in EFFECTS[debit, credit].columns}
     if sign := taken_by(kind, debit, credit):
         columns["taken"] = grant.taken + sign * amount
-    return replace(grant, **columns)
+    return changed(grant, **columns)
