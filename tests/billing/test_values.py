@@ -1,11 +1,13 @@
 """Rule 1: whole numbers only; times exact to the millisecond."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from billing.errors import InvalidAmountError, TemporaryFailureError
-from billing.values import Credits, from_milliseconds, to_milliseconds, to_the_millisecond
+from billing.values import Credits, changed, from_milliseconds, to_milliseconds, to_the_millisecond
+from tests.billing.builders import grant
 
 
 @pytest.mark.parametrize("count", [-1, 1.0, "1", True, None])
@@ -30,6 +32,15 @@ def test_times_survive_the_way_through_milliseconds() -> None:
     exact = to_the_millisecond(moment)
     assert exact == datetime(2026, 12, 24, 17, 30, 1, 999_000, tzinfo=UTC)
     assert from_milliseconds(to_milliseconds(moment)) == exact
+
+
+def test_a_changed_copy_is_what_replacing_fields_makes() -> None:
+    given = grant(3, key="given")
+    copy = changed(given, amount=Credits(4), actor="clock")
+    assert copy == replace(given, amount=Credits(4), actor="clock")
+    assert given == grant(3, key="given")
+    with pytest.raises(AssertionError, match="only fields that there are"):
+        changed(given, amounts=Credits(4))
 
 
 def test_a_temporary_failure_tells_when_to_come_back() -> None:
