@@ -13,6 +13,10 @@ PYTHON ?= python3
 WORKERS ?= 2
 # Further arguments for pytest, such as a path or -k.
 PYTEST_ARGS ?=
+# How long the simulation goes on, unless SEEDS says how many are played; further arguments such as --first 5000.
+SECONDS ?= 300
+SEEDS ?=
+SIMULATE_ARGS ?=
 # Further arguments for the benchmarks, such as --quick.
 BENCH_ARGS ?=
 
@@ -56,6 +60,10 @@ run: .venv ## Try it: the sandbox, with its stand-in for GitHub; PORT=8000 sets 
 .PHONY: test
 test: .venv ## Run the tests; WORKERS=0 for one process, PYTEST_ARGS=... for a part
 	@$(VENV_PYTHON) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+.PHONY: simulate
+simulate: .venv ## Hold the ledger to a naive model, seed after seed; SECONDS=600 or SEEDS=1000 says how long
+	@$(VENV_PYTHON) -m tests.ledger.simulation $(if $(SEEDS),--seeds $(SEEDS),--seconds $(SECONDS)) $(SIMULATE_ARGS)
 
 .PHONY: bench
 bench: .venv ## Measure speed beside its ceilings; BENCH_ARGS=--quick for a short look

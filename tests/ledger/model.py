@@ -232,14 +232,16 @@ class Model:
             body["note"] = body["note"][0]
         if command["do"] != "reverse" and (not key or key.split(":")[0] in OWN_KEYS):
             return ("refused", "InvalidKeyError", (("key", key),), False)
+        malformed = self.malformed(command)
+        if malformed is not None:
+            return (*malformed.answer, False)
         if key in self.answers:
             return self.repeated(key, command["do"], body)
         self.now = max(clock, self.booked)
         self.is_billing_on = is_billing_on
-        try:
-            self.check_form(command)
-        except RefusedError as refusal:
-            return (*refusal.answer, False)
+        untimely = self.untimely(command)
+        if untimely is not None:
+            return (*untimely.answer, False)
         start = self.known = len(self.journal)
         before = self.posted
         self.book_what_is_due()
@@ -262,17 +264,21 @@ class Model:
             return ("refused", "EntryNotReversibleError", (("seq", body["seq"]),), False)
         return ("refused", "IdempotencyConflictError", (("key", key),), False)
 
-    def check_form(self, command: Command) -> None:
-        """What is wrong with the command itself, whatever the balance is. Not remembered."""
-        amount = command.get("amount", command.get("change", 1))
-        if amount == 0:
-            raise RefusedError("InvalidAmountError", value=0)
-        if command["do"] == "grant" and command["expires"] <= self.now:
-            raise RefusedError("ExpiredGrantError", expires_at=command["expires"])
-        if command["do"] == "usage" and not self.now - OLDEST_USAGE <= command["occurred"] <= self.now:
-            raise RefusedError("InvalidTimeError")
+    def malformed(self, command: Command) -> RefusedError | None:
+        """What is wrong with the request itself, today as ever. Its key stays free."""
+        if command.get("amount", command.get("change", 1)) == 0:
+            return RefusedError("InvalidAmountError", value=0)
         if command["do"] == "refund" and command["refunded_cents"] > command["paid_cents"]:
-            raise RefusedError("InvalidAmountError", value=command["refunded_cents"])
+            return RefusedError("InvalidAmountError", value=command["refunded_cents"])
+        return None
+
+    def untimely(self, command: Command) -> RefusedError | None:
+        """What is wrong with it at this time. Its key stays free."""
+        if command["do"] == "grant" and command["expires"] <= self.now:
+            return RefusedError("ExpiredGrantError", expires_at=command["expires"])
+        if command["do"] == "usage" and not self.now - OLDEST_USAGE <= command["occurred"] <= self.now:
+            return RefusedError("InvalidTimeError")
+        return None
 
     def do_grant(self, key: str, command: Command) -> int:
         return self.give(

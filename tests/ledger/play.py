@@ -105,30 +105,54 @@ class Play:
         self._tally = tally
         self._tell = tell
 
+    @property
+    def models(self) -> list[Model]:
+        """The customers, as the model has them."""
+        return [customer.model for customer in self._customers]
+
+    @property
+    def now(self) -> int:
+        """The time by the clock, in milliseconds since 1970."""
+        return self._clock.milliseconds
+
     async def run(self, commands: int) -> None:
         """Play until so many commands were given, then look at everything.
 
         Raises:
             DifferenceError: Program and model differ.
         """
-        await self._world.open()
         try:
-            await self._world.switch_billing(on=True)
-            for number in range(self._rng.randint(1, CUSTOMERS)):
-                await self._meet(number)
+            await self.begin(self._rng.randint(1, CUSTOMERS))
             given = 0
             while given < commands:
-                models = [customer.model for customer in self._customers]
-                step = self._script.next(models, self._clock.milliseconds, is_billing_on=self._is_billing_on)
-                self._tell(f"{from_milliseconds(self._clock.milliseconds).isoformat()} {told(step)}")
-                await self._take(step)
+                step = self._script.next(self.models, self.now, is_billing_on=self._is_billing_on)
+                await self.take(step)
                 given += len(step) if isinstance(step, tuple) else 0
-            for customer in self._customers:
-                await self._look_back(customer)
+            await self.look_back()
         finally:
-            await self._world.close()
-            await self._witness.close()
+            await self.end()
         self._tally.seeds += 1
+
+    async def begin(self, customers: int) -> None:
+        """Start the program, and have it meet so many customers."""
+        await self._world.open()
+        await self._world.switch_billing(on=True)
+        for number in range(customers):
+            await self._meet(number)
+
+    async def end(self) -> None:
+        """End the program."""
+        await self._world.close()
+        await self._witness.close()
+
+    async def look_back(self) -> None:
+        """Every account verifies, and balances of earlier moments are what the model had then.
+
+        Raises:
+            DifferenceError: They aren't.
+        """
+        for customer in self._customers:
+            await self._look_back(customer)
 
     async def _meet(self, number: int) -> None:
         """A new customer, with the credits of the sign-up."""
@@ -141,7 +165,13 @@ class Play:
         self._customers.append(customer)
         await self._compare(customer)
 
-    async def _take(self, step: Step) -> None:
+    async def take(self, step: Step) -> None:
+        """Take a step by both, and compare what it comes to.
+
+        Raises:
+            DifferenceError: Program and model differ.
+        """
+        self._tell(f"{from_milliseconds(self.now).isoformat()} {told(step)}")
         match step:
             case Wait(milliseconds=milliseconds):
                 self._clock.milliseconds += milliseconds

@@ -234,7 +234,7 @@ class Script:
         return {"do": "reverse", "seq": seq, "actor": "operator", "note": self._note()}
 
     def _altered(self, command: Command) -> Command:
-        """The same key for another request."""
+        """The same key for another request, which may even be malformed."""
         altered = dict(command)
         for name, value in (("amount", 1), ("change", 1), ("lasts", 1), ("refunded_cents", 1)):
             if name in altered:
