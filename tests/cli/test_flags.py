@@ -95,6 +95,17 @@ def test_with_the_flag_off_what_the_credits_do_not_cover_is_waived(seeded: Setti
     assert "While billing was off, 2 credits beyond the balance were used." in words
 
 
+def test_with_the_setting_off_what_the_credits_do_not_cover_is_waived(seeded_sqlite: Settings) -> None:
+    usage = ("credits", "usage", "github:@octocat", "7", "--reference", "repository:7#12", "--yes", "--json")
+    now = VirtualClock().now().isoformat()
+
+    waived = invoke(*usage, "--at", now, "--key", "a", settings={**seeded_sqlite, "BILLING_ENABLED": "false"})
+    owed = invoke(*usage, "--at", now, "--key", "b", settings=seeded_sqlite)
+
+    assert (answer(waived)["available"], answer(waived)["debt"]) == (0, 0)
+    assert (answer(owed)["available"], answer(owed)["debt"]) == (0, 7)
+
+
 def test_doctor_says_that_billing_is_off_and_by_what(settings: Settings) -> None:
     assert verdict(settings) == {"check": "billing", "verdict": "ok", "text": "on", "way_out": None}
 

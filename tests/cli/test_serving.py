@@ -59,6 +59,17 @@ async def test_a_server_answers_works_and_stops(github: GitHubStandIn, sqlite_ur
     assert "mail_is_off" in events
 
 
+async def test_a_server_that_must_not_bill_says_so(github: GitHubStandIn, sqlite_url: str, tmp_path: Path) -> None:
+    settings = {**settings_for(sqlite_url), **server_settings(github), "BILLING_ENABLED": "false"}
+    program = await start("serve", "--port", "0", directory=tmp_path, settings=settings)
+    try:
+        said = json.loads(await program.line_with("billing_is_off"))
+    finally:
+        await program.kill()
+
+    assert (said["level"], said["by"]) == ("warning", "the setting BILLING_ENABLED")
+
+
 async def test_commands_work_beside_a_server_and_migrate_does_not(
     github: GitHubStandIn, sqlite_url: str, tmp_path: Path
 ) -> None:
