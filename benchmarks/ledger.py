@@ -45,10 +45,11 @@ def main() -> None:
                 found: list[Result] = [*measure_growth(place, sizes, pairs=effort.pairs, seconds=effort.seconds)]
             else:
                 found = asyncio.run(_measured(place, effort))
-        print(_told(found), flush=True)
+        if not arguments.json:
+            print(_told(found), flush=True)
         results += found
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps([_as_json(result) for result in results], indent=1))
+        print(json.dumps([_as_json(result) for result in results], indent=1))
 
 
 def _arguments() -> argparse.Namespace:
@@ -60,7 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, help="how many pairs a figure comes from (9; 3 with --quick)")
     parser.add_argument("--quick", action="store_true", help="a short look: few rounds, and short ones")
     parser.add_argument("--growth", action="store_true", help="instead: journals of up to ten million entries (5 GB)")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there, too")
+    parser.add_argument("--json", action="store_true", help="print one JSON array instead of tables")
     parser.add_argument("--directory", default=".", help="the disk that SQLite is measured on; here by default")
     return parser.parse_args()
 

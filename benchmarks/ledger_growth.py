@@ -57,9 +57,7 @@ def measure_growth(place: Place, sizes: Sequence[int], *, pairs: int, seconds: f
     """Fill a database for each size, then measure them in turns."""
     addresses = [place.copy() for _ in sizes]
     for url, entries in zip(addresses, sizes, strict=True):
-        began = time.perf_counter()
         _grow(url, entries)
-        print(f"{place.engine}: {entries:,} entries in {time.perf_counter() - began:.0f} s", flush=True)
     return asyncio.run(_measure(place.engine, dict(zip(addresses, sizes, strict=True)), pairs=pairs, seconds=seconds))
 
 
