@@ -158,6 +158,22 @@ def test_every_change_of_a_head_is_found() -> None:
                 )
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"previous_digest": bytes(32)}, "doesn't follow the checkpoint before it"),
+        ({"accounts": 2}, "vouches for 2 heads, of which 1 are there"),
+        ({"number": 3}, "follows checkpoint 1: those between are missing"),
+    ],
+)
+def test_what_was_changed_is_said(change: dict[str, Any], problem: str) -> None:
+    links = [CHAIN[0], Link(replace(CHAIN[1].checkpoint, **change), CHAIN[1].heads), CHAIN[2]]
+
+    found = offence_of(links)
+    assert found is not None
+    assert found.problem == problem
+
+
 @given(st.data())
 def test_a_head_that_was_left_out_or_put_elsewhere_is_found(data: st.DataObject) -> None:
     link = data.draw(st.sampled_from(CHAIN))
@@ -272,5 +288,6 @@ def test_times_are_kept_to_the_millisecond() -> None:
 
 @pytest.mark.parametrize("count", [0, MOST_HEADS + 1])
 def test_checkpoints_are_bounded(count: int) -> None:
-    with pytest.raises(AssertionError, match="bounded"):
+    assert MOST_HEADS == 1000
+    with pytest.raises(AssertionError, match=r"^checkpoints are bounded, and none is made of nothing$"):
         next_checkpoint(None, [head(1, 1)] * count, now=day(12, 1), key_id=KEY_ID, sign=sign)

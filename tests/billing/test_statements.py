@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -84,24 +86,38 @@ def test_every_field_is_signed(name: str) -> None:
     assert digest_statement(replace(statement, **change)) != digest_statement(statement)
 
 
+NO_BEGINNING = "doesn't begin at the beginning, where nothing comes before the first entry"
+
+
+def come_to(balance: int, held: int, debt: int) -> str:
+    """What is said of an ending that says this much and isn't so."""
+    return (
+        f"says balance, held and debt are {balance}, {held} and {debt},"
+        f" while its entries come to {ACCOUNT.posted}, 0 and 0"
+    )
+
+
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "problem"),
     [
-        ({"opening_balance": 1}, "doesn't begin at the beginning"),
-        ({"opening_hash": bytes(31) + b"\1"}, "doesn't begin at the beginning"),
-        ({"opening_entry": -1}, "doesn't begin at the beginning"),
+        ({"opening_balance": 1}, NO_BEGINNING),
+        ({"opening_hash": bytes(31) + b"\1"}, NO_BEGINNING),
+        ({"opening_entry": -1}, NO_BEGINNING),
         ({"opening_entry": 1}, "follows entry 1: those between are missing"),
         ({"account_id": AccountId(ACCOUNT.id + 1)}, "is of another account"),
         ({"unit": "token"}, "is of another account"),
-        ({"closing_entry": ACCOUNT.version + 1}, f"ends with entry {ACCOUNT.version} and says"),
-        ({"closing_hash": bytes(32)}, "another hash than it has"),
-        ({"closing_balance": ACCOUNT.posted + 1}, "its entries come to"),
-        ({"closing_held": 1}, "its entries come to"),
-        ({"closing_debt": 1}, "its entries come to"),
+        (
+            {"closing_entry": ACCOUNT.version + 1},
+            f"ends with entry {ACCOUNT.version} and says that it ends with entry {ACCOUNT.version + 1}",
+        ),
+        ({"closing_hash": bytes(32)}, "says that its last entry has another hash than it has"),
+        ({"closing_balance": ACCOUNT.posted + 1}, come_to(ACCOUNT.posted + 1, 0, 0)),
+        ({"closing_held": 1}, come_to(ACCOUNT.posted, 1, 0)),
+        ({"closing_debt": 1}, come_to(ACCOUNT.posted, 0, 1)),
     ],
 )
-def test_what_it_says_of_its_entries_must_hold(change: dict[str, Any], words: str) -> None:
-    assert words in problem_of(replace(statement_from(1), **change))
+def test_what_it_says_of_its_entries_must_hold(change: dict[str, Any], problem: str) -> None:
+    assert problem_of(replace(statement_from(1), **change)) == problem
 
 
 def test_a_changed_entry_is_found() -> None:
@@ -124,8 +140,49 @@ def rehashed(entry: Entry, **change: Any) -> Entry:
 def test_a_forged_entry_does_not_fit_between_the_others() -> None:
     first, second, *rest = JOURNAL
 
-    assert "doesn't follow" in problem_of(statement_from(1), (rehashed(first, key="other"), second, *rest))
-    assert "doesn't follow" in problem_of(statement_from(1), (first, rehashed(second, previous_hash=bytes(32)), *rest))
-    assert "a balance of" in problem_of(statement_from(1), (rehashed(first, balance_after=99), second, *rest))
-    assert "those between are missing" in problem_of(statement_from(1), (first, *rest))
-    assert "another hash" in problem_of(statement_from(1), (*JOURNAL[:-1], rehashed(JOURNAL[-1], key="other")))
+    def problem(*journal: Entry) -> str:
+        return problem_of(statement_from(1), journal)
+
+    assert problem(rehashed(first, key="other"), second, *rest) == "doesn't follow the entry before it"
+    assert problem(first, rehashed(second, previous_hash=bytes(32)), *rest) == "doesn't follow the entry before it"
+    assert problem(rehashed(first, balance_after=99), second, *rest) == f"makes 0 and {first.amount} a balance of 99"
+    assert problem(first, *rest) == "follows entry 1: those between are missing"
+    assert problem(*JOURNAL[:-1], rehashed(JOURNAL[-1], key="other")) == (
+        "says that its last entry has another hash than it has"
+    )
+
+
+def test_what_is_held_and_owed_is_that_of_the_last_entry() -> None:
+    entry = rehashed(JOURNAL[0], held_after=2, debt_after=3, hash_version=2)
+    statement = replace(
+        statement_from(1),
+        closing_entry=1,
+        closing_hash=entry.hash,
+        closing_balance=entry.balance_after,
+        closing_held=2,
+        closing_debt=3,
+    )
+
+    assert problem_of(statement, (entry,)) == ""
+    assert problem_of(replace(statement, closing_held=0), (entry,)).endswith("come to 5, 2 and 3")
+
+
+def test_the_encoding_is_the_one_that_was_signed_by() -> None:
+    """Statements are with customers for years: whoever changes the encoding has to keep this one, too."""
+    statement = statement_from(1)
+    values: list[bytes] = []
+    for field in fields(Statement):
+        value = getattr(statement, field.name)
+        match value:
+            case int():
+                values.append(b"%d" % value)
+            case str():
+                values.append(value.encode())
+            case datetime():
+                values.append(b"%d" % (value.timestamp() * 1000))
+            case _:
+                values.append(value)
+    parts = [b"statement", b"tallyhook-statement-1", *values]
+    encoded = b"\x01" + b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+
+    assert digest_statement(statement) == sha256(encoded).digest()

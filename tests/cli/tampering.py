@@ -164,7 +164,7 @@ class Owner:
     Each is one connection and one transaction; to be used on either engine alike, with `?` for parameters.
     """
 
-    def __init__(self, execute: Callable[[str, Sequence[object]], list[Row]]) -> None:
+    def __init__(self, execute: Callable[[str, Sequence[Any]], list[Row]]) -> None:
         self._execute = execute
 
     def rows(self, sql: str, *parameters: object) -> list[Row]:
@@ -187,12 +187,17 @@ def as_owner(url: str, work: Callable[[Owner], None]) -> None:
 
 def _in_sqlite(url: str, work: Callable[[Owner], None]) -> None:
     connection = sqlite3.connect(sqlite_path(parse_url(url)), isolation_level=None)
-    connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA ignore_check_constraints = ON")
     for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         connection.execute(f'DROP TRIGGER "{name}"')
+
+    def execute(sql: str, parameters: Sequence[Any]) -> list[Row]:
+        found = connection.execute(sql, parameters)
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found]
+
     try:
-        work(Owner(lambda sql, parameters: [dict(row) for row in connection.execute(sql, parameters)]))
+        work(Owner(execute))
     finally:
         connection.close()
 
@@ -210,7 +215,7 @@ async def _in_postgres(url: str, work: Callable[[Owner], None]) -> None:
         await connection.execute(f'ALTER TABLE {condition["name"]} DROP CONSTRAINT "{condition["conname"]}"')
     loop = asyncio.get_running_loop()
 
-    def execute(sql: str, parameters: Sequence[object]) -> list[Row]:
+    def execute(sql: str, parameters: Sequence[Any]) -> list[Row]:
         for number in range(1, len(parameters) + 1):
             sql = sql.replace("?", f"${number}", 1)
         found = asyncio.run_coroutine_threadsafe(connection.fetch(sql, *parameters), loop).result()

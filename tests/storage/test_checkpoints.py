@@ -258,6 +258,23 @@ async def test_whose_an_account_is(database: Database, clock: VirtualClock) -> N
     assert await database.audits.owner(AccountId(12345)) is None
 
 
+async def test_a_hold_that_is_not_its_shares_is_told(
+    database: Database, database_url: str, clock: VirtualClock
+) -> None:
+    state = await provision(database, clock, 7)
+    account = state.account.id
+    hold = "INSERT INTO credit_holds (id, account_id, credits, state, made_at, expires_at) VALUES "
+    share = "INSERT INTO hold_shares (hold_id, line, grant_number, amount) VALUES "
+    await execute(database_url, f"{hold}(1, {account}, 5, 'open', 1, 2)", f"{share}(1, 0, 1, 2), (1, 1, 2, 3)")
+    await execute(database_url, f"{hold}(2, {account}, 0, 'open', 1, 2)")
+    assert await database.audits.wrong_hold(account) is None
+
+    await execute(database_url, f"{hold}(3, {account}, 5, 'open', 1, 2)", f"{share}(3, 0, 1, 4)")
+
+    assert await database.audits.wrong_hold(account) == 3
+    assert await database.audits.wrong_hold(AccountId(account + 1)) is None
+
+
 def _past_the_triggers(url: str) -> Sequence[str]:
     """What lets a statement past the triggers that would refuse it."""
     if engine_of(url) == "sqlite":
