@@ -19,10 +19,13 @@ from billing.commands import (
     SpendCredits,
 )
 from billing.errors import BillingError, ExpiredGrantError, InvalidAmountError, InvalidOriginError, InvalidTimeError
-from billing.values import Credits, Origin
+from billing.values import Credits, Origin, to_the_millisecond
 
 BY_REQUEST: Final = frozenset({Origin.GOODWILL, Origin.PURCHASE, Origin.MIGRATION})
 """Origins of credits that can be asked for; the others come about by themselves."""
+
+MOST: Final = 1_000_000_000
+"""The most credits, units or cents that a request can be about. Sums of them fit the database's whole numbers."""
 
 LATEST_USAGE: Final = timedelta(days=30)
 """How long ago usage may have happened that is booked late."""
@@ -53,7 +56,7 @@ def malformed(command: KeyedCommand) -> BillingError | None:
 
 def untimely(command: KeyedCommand, now: datetime) -> BillingError | None:
     """Why the command comes too late or too early; None if it doesn't. A repeated one is answered all the same."""
-    if isinstance(command, GrantCredits) and command.expires_at <= now:
+    if isinstance(command, GrantCredits) and to_the_millisecond(command.expires_at) <= now:
         return ExpiredGrantError(command.expires_at)
     if isinstance(command, RecordUsage):
         return _usage(command, now)
@@ -61,6 +64,8 @@ def untimely(command: KeyedCommand, now: datetime) -> BillingError | None:
 
 
 def _amount(amount: Credits) -> BillingError | None:
+    if amount.count > MOST:
+        return InvalidAmountError(f"credits to move, of which {MOST} are the most,", amount.count)
     return None if amount else InvalidAmountError("credits to move", amount.count)
 
 
@@ -72,7 +77,7 @@ def _paid(paid: PaidTerms | None) -> BillingError | None:
     if paid is None:
         return None
     for what, value in (("paid units", paid.units), ("the price of a unit", paid.price_cents)):
-        if not is_whole(value):
+        if not _is_whole(value):
             return InvalidAmountError(what, value)
     return None
 
@@ -92,19 +97,19 @@ def _span(span: timedelta) -> BillingError | None:
 
 
 def _change(change: int) -> BillingError | None:
-    if type(change) is not int or not change:
+    if type(change) is not int or not 0 < abs(change) <= MOST:
         return InvalidAmountError("the change of a balance", change)
     return None
 
 
 def _refund(command: FollowRefund) -> BillingError | None:
-    if not is_whole(command.paid_cents) or not command.paid_cents:
+    if not _is_whole(command.paid_cents) or not command.paid_cents:
         return InvalidAmountError("cents paid", command.paid_cents)
-    if not is_whole(command.refunded_cents) or command.refunded_cents > command.paid_cents:
+    if not _is_whole(command.refunded_cents) or command.refunded_cents > command.paid_cents:
         return InvalidAmountError("cents refunded, which are no more than were paid,", command.refunded_cents)
     return None
 
 
-def is_whole(value: object) -> bool:
-    """Whether it is a whole number that isn't negative; a bool isn't."""
-    return type(value) is int and value >= 0
+def _is_whole(value: object) -> bool:
+    """Whether it is a whole number that isn't negative or beyond measure; a bool isn't one."""
+    return type(value) is int and 0 <= value <= MOST

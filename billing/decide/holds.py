@@ -21,7 +21,7 @@ from billing.ledger.entries import Entry
 from billing.ledger.places import Line
 from billing.ledger.references import until
 from billing.state import Hold, HoldShare
-from billing.values import EntryKind, HoldId, HoldState, Place
+from billing.values import EntryKind, HoldId, HoldState, Place, to_the_millisecond
 
 USUAL: Final = timedelta(hours=24)
 """How long a hold lasts unless somebody says otherwise."""
@@ -46,7 +46,7 @@ def hold(book: Book, command: HoldCredits, voucher: Voucher, facts: Facts) -> En
         account_id=book.account.id,
         shares=tuple(HoldShare(grant_number=number, amount=count) for _, _, number, count in lines),
         made_at=book.now,
-        expires_at=book.now + command.lasts,
+        expires_at=to_the_millisecond(book.now + command.lasts),
         reference=command.reference,
         paid_units=paid_units,
         price_cents=command.paid.price_cents if command.paid is not None and paid_units else 0,
@@ -99,9 +99,9 @@ def extend(book: Book, command: ExtendHold, voucher: Voucher) -> Entry | Billing
     if isinstance(held, BillingError):
         return held
     latest = held.made_at + LONGEST
-    if book.now + command.lasts > latest:
+    if command.lasts > LONGEST or book.now + command.lasts > latest:
         return HoldTooLongError(latest)
-    extended = replace(held, expires_at=max(held.expires_at, book.now + command.lasts))
+    extended = replace(held, expires_at=max(held.expires_at, to_the_millisecond(book.now + command.lasts)))
     entry = book.post(EntryKind.EXTEND, [], voucher.about(until(extended.expires_at)), hold_id=held.id)
     book.keep(extended)
     return entry

@@ -35,8 +35,10 @@ class Entry:
         actor: who caused it, as an id: `delivery:12`, `operator`, `clock`.
         reference: what it is about, ids only, separated by spaces; "" if nothing. A grant's ends in `terms:` and the
             digest of its terms (`billing.ledger.chain.digest_terms`), so that nobody can lengthen an expiry unseen.
+            `billing.ledger.references` has the other words of our own.
         note_hash: the salted hash of the note, 32 bytes; empty without one.
-        moves: numbered from 0; only an extended hold moves nothing.
+        moves: numbered from 0. An entry without any says something else: that a hold lasts longer or holds no credits,
+            or that of a refunded grant nothing is left to take.
         hold_id: the hold that it makes, extends or ends; 0 if none.
         reverses: the sequence number of the entry that it takes back; 0 if none.
         unit: of the account.

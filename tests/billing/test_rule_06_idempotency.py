@@ -1,6 +1,7 @@
 """Rule 6: a key's answer is kept for ever, also a refusal; the same key with another body is a conflict."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -103,6 +104,11 @@ def test_rule_06_a_malformed_request_is_refused_and_its_key_stays_free(history: 
     nothing = history.do(spend(0, key="k"))
     assert isinstance(nothing.outcome, Refused)
     assert isinstance(nothing.outcome.error, InvalidAmountError)
+    too_many = history.do(spend(1_000_000_001, key="k"))
+    assert isinstance(too_many.outcome, Refused)
+    assert "1000000000 are the most" in str(too_many.outcome.error)
+    just_past = history.do(grant(3, key="k", expires_at=history.now + timedelta(microseconds=999)))
+    assert isinstance(just_past.outcome, Refused)
     past = history.do(grant(3, key="k", expires_at=history.now))
     assert isinstance(past.outcome, Refused)
     assert isinstance(past.outcome.error, ExpiredGrantError)

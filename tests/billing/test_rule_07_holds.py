@@ -244,6 +244,7 @@ def test_rule_07_no_hold_lasts_longer_than_thirty_days(history: History) -> None
     error = refusal(history.do(extend(work, key="longer", lasts=timedelta(days=20, milliseconds=1))))
     assert isinstance(error, HoldTooLongError)
     assert error.latest_at == day(12, 31, 9)
+    assert isinstance(refusal(history.do(extend(work, key="for ever", lasts=timedelta.max))), HoldTooLongError)
     history.do(extend(work, key="just so", lasts=timedelta(days=20)))
     assert hold_of(history).expires_at == day(12, 31, 9)
 
@@ -253,6 +254,14 @@ def test_rule_07_a_hold_lasts_for_some_time(history: History, lasts: timedelta) 
     assert isinstance(refusal(history.do(hold(4, key="k", lasts=lasts))), InvalidTimeError)
     work = held(history, history.do(hold(4, key="k")))
     assert isinstance(refusal(history.do(extend(work, key="e", lasts=lasts))), InvalidTimeError)
+
+
+def test_rule_07_holds_end_at_whole_milliseconds(history: History) -> None:
+    odd = timedelta(hours=1, microseconds=1_900)
+    work = held(history, history.do(hold(4, key="k", lasts=odd)))
+    assert hold_of(history).expires_at == history.now + HOUR + MILLISECOND
+    history.do(extend(work, key="e", lasts=odd + HOUR))
+    assert hold_of(history).expires_at == history.now + 2 * HOUR + MILLISECOND
 
 
 def test_rule_05_time_outs_are_booked_before_a_new_account_event(history: History) -> None:
