@@ -281,7 +281,7 @@ class ServerSettings(CommandSettings):
     alert_webhook_url: Annotated[
         HookAddress | None,
         About(
-            meaning="What is called when something wants a person, such as a chat's incoming webhook.",
+            meaning="What is called when something wants a person or a balance gets low, such as a chat's webhook.",
             format="https://…; http:// within one's own network",
             way="copy the webhook's address from your chat or pager, or leave it out",
         ),
