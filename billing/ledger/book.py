@@ -283,12 +283,7 @@ class Book:
             actor=voucher.actor,
             reference=voucher.reference,
             note_hash=voucher.note_hash,
-            moves=tuple(
-                [
-                    Move(line=line, debit=debit.value, credit=credit.value, grant_number=number, amount=count)
-                    for line, (debit, credit, number, count) in enumerate(lines)
-                ]
-            ),
+            moves=_moves(lines),
             previous_hash=account.head,
             hash=b"",
             held_after=account.held + held,
@@ -356,3 +351,13 @@ class Book:
 
     def _open_holds(self) -> list[Hold]:
         return [hold for hold in self._holds.values() if hold.state is HoldState.OPEN]
+
+
+def _moves(lines: Sequence[Line]) -> tuple[Move, ...]:
+    """The lines as an entry has them."""
+    return tuple(
+        [
+            Move(line=line, debit=debit.value, credit=credit.value, grant_number=number, amount=count)
+            for line, (debit, credit, number, count) in enumerate(lines)
+        ]
+    )
