@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 from billing.commands import Cause, Lease
 from billing.ledger.entries import Entry
-from billing.records import Alarm, Charge, Loss, LowBalance, NoteRow, Recovery, Remembered, Reply, SignupSlot
-from billing.state import CustomerState
+from billing.records import Alarm, Loss, LowBalance, NoteRow, Recovery, Remembered, Reply, SignupSlot
+from billing.state import Charge, CustomerState
 from billing.values import AccountId, CustomerId, GitHubAccountId, HoldId
 
 # The records are spoken across the port, so they can be had from here as well.

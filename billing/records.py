@@ -1,13 +1,13 @@
 """What a decision wants written beside the customer's state.
 
-Answers to keep, notes, alarms, losses, sign-up places, replies to comments, charges, and low balances.
+Answers to keep, notes, alarms, losses, sign-up places, replies to comments, and low balances.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from billing.commands import Note, Question
-from billing.values import AccountId, CustomerId, GitHubAccountId, HoldId, Provider, Reaction
+from billing.values import AccountId, CustomerId, GitHubAccountId, Provider, Reaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,24 +79,6 @@ class Reply:
 
     question: Question
     reaction: Reaction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
-    """A paid unit that was captured: money is to be asked for it, once. The hold and the number name it for ever.
-
-    Attributes:
-        seq: the entry that captured it, and granted and spent its credit.
-        grant_number: of the credit that stands for it.
-    """
-
-    hold_id: HoldId
-    number: int
-    account_id: AccountId
-    seq: int
-    grant_number: int
-    amount_cents: int
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

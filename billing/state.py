@@ -235,6 +235,24 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A paid unit that was captured: money is to be asked for it, once. The hold and the number name it for ever.
+
+    Attributes:
+        seq: the entry that captured it, and granted and spent its credit.
+        grant_number: of the credit that stands for it.
+    """
+
+    hold_id: HoldId
+    number: int
+    account_id: AccountId
+    seq: int
+    grant_number: int
+    amount_cents: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerState:
     """Everything that a decision about one customer may look at.
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from billing.records import Charge
-from billing.state import CreditAccount, Grant, Hold
+from billing.state import Charge, CreditAccount, Grant, Hold
 from billing.values import AccountId, CustomerId
 from storage.mapping import to_account, to_charge, to_grant, to_hold
 from storage.statements import register

@@ -15,9 +15,9 @@ from typing import TypeVar
 from billing.commands import Lease, Note
 from billing.ledger.entries import Entry
 from billing.ports import Changes, DeliveryEnd, Locked, Unit, Wanted
-from billing.records import Alarm, Charge, Loss, LowBalance, Remembered, Reply, SignupSlot
+from billing.records import Alarm, Loss, LowBalance, Remembered, Reply, SignupSlot
 from billing.standing import is_living
-from billing.state import CustomerState, Grant, Hold
+from billing.state import Charge, CustomerState, Grant, Hold
 from billing.values import (
     EPOCH,
     AccountId,

@@ -6,8 +6,8 @@ from typing import Final
 
 from billing.commands import Cause, Outcome, Postponed
 from billing.ledger.entries import Entry
-from billing.records import Alarm, Charge, Loss, LowBalance, NoteRow, Recovery, Remembered, Reply, SignupSlot
-from billing.state import CustomerState
+from billing.records import Alarm, Loss, LowBalance, NoteRow, Recovery, Remembered, Reply, SignupSlot
+from billing.state import Charge, CustomerState
 from billing.values import NO_HOLD, AccountId, CustomerId, HoldId
 
 PATIENCE: Final = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))

@@ -7,8 +7,7 @@ ever. Asking for the money is others' work.
 from billing.ledger.book import Book, Terms
 from billing.ledger.chain import digest_terms
 from billing.ledger.places import Line
-from billing.records import Charge
-from billing.state import Hold
+from billing.state import Charge, Hold
 from billing.values import NEVER, Category, Credits, Origin, Place
 
 UNIT = Terms(origin=Origin.CHARGED, category=Category.PAID, amount=Credits(1), expires_at=NEVER)

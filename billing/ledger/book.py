@@ -10,8 +10,7 @@ from billing.ledger.chain import HASH_VERSION, digest, digest_terms, seal
 from billing.ledger.entries import Entry, Move
 from billing.ledger.places import EFFECTS, ROUTES, Line, moved
 from billing.ledger.refunds import clawback_lines, forgiving_lines
-from billing.records import Charge
-from billing.state import CreditAccount, Grant, Hold
+from billing.state import Charge, CreditAccount, Grant, Hold
 from billing.values import (
     NEVER,
     NO_HOLD,

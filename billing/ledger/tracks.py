@@ -6,8 +6,7 @@ from datetime import datetime
 from billing.ledger.entries import Entry, Move
 from billing.ledger.places import EFFECTS, taken_by
 from billing.ledger.references import target_of, terms_of, timeout_of, word
-from billing.records import Charge
-from billing.state import Grant, Hold, HoldShare
+from billing.state import Charge, Grant, Hold, HoldShare
 from billing.values import EntryKind, HoldId, HoldState, Place
 
 GRANT_COLUMNS = ("amount", "remaining", "held", "spent", "expired", "revoked", "taken", "owed", "reversed")

@@ -13,8 +13,7 @@ from billing.ledger.chain import FIRST_HEAD, HASHED_FIELDS, digest_hold, digest_
 from billing.ledger.entries import Entry
 from billing.ledger.places import ROUTES
 from billing.ledger.tracks import JournalBrokenError, Tracks
-from billing.records import Charge
-from billing.state import CreditAccount, Grant, Hold
+from billing.state import Charge, CreditAccount, Grant, Hold
 from billing.values import EPOCH, NEVER, AccountId, EntryKind, HoldId, HoldState
 
 MAY_MOVE_NOTHING = frozenset(

@@ -8,8 +8,8 @@ from sqlalchemy import Row
 
 from billing.commands import Note
 from billing.ledger.entries import Entry, Move
-from billing.records import Charge, NoteRow, Remembered
-from billing.state import CreditAccount, Grant, Hold, HoldShare
+from billing.records import NoteRow, Remembered
+from billing.state import Charge, CreditAccount, Grant, Hold, HoldShare
 from billing.values import (
     AccountId,
     Category,

@@ -19,8 +19,8 @@ from billing.ledger.balance import Balance, standing
 from billing.ledger.entries import Entry
 from billing.ledger.verify import verify_account
 from billing.plans import PlanCatalog
-from billing.records import Charge, LowBalance, Remembered, SignupSlot
-from billing.state import CustomerState, Grant, Hold, Period, Subscription
+from billing.records import LowBalance, Remembered, SignupSlot
+from billing.state import Charge, CustomerState, Grant, Hold, Period, Subscription
 from billing.values import NO_HOLD, GitHubAccountId, HoldId, InstallationId, Provider
 from billing.wants import wanted_by
 from tests.billing.loading import brought, entries_for

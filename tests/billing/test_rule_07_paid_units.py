@@ -6,7 +6,7 @@ import pytest
 
 from billing.commands import PaidTerms
 from billing.errors import InsufficientCreditsError, InvalidAmountError
-from billing.records import Charge
+from billing.state import Charge
 from billing.values import Category, HoldState, Origin
 from tests.billing.builders import ACCOUNT_ID, History, grant, spend
 from tests.billing.looks import figures, held, hold_of, moves, places, refusal, written

@@ -13,8 +13,7 @@ from billing.commands import Note
 from billing.ledger.chain import hash_entry
 from billing.ledger.entries import Entry, Move
 from billing.ledger.verify import Audit, Offence, verify_account
-from billing.records import Charge
-from billing.state import CreditAccount, Grant, Hold
+from billing.state import Charge, CreditAccount, Grant, Hold
 from billing.values import AccountId, Category, EntryKind, HoldId, HoldState, Origin
 from tests.billing.builders import ACCOUNT_ID, PRO, History, day, grant, revoke, spend, truth
 from tests.billing.looks import held
