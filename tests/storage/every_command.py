@@ -8,6 +8,7 @@ from typing import Final
 from billing.commands import (
     AdjustCredits,
     Answer,
+    BackfillGrants,
     CaptureHold,
     Cause,
     Command,
@@ -33,6 +34,7 @@ from billing.commands import (
     ShowFigures,
     SpendCredits,
 )
+from billing.ports import Changes
 from billing.service import BillingService
 from billing.values import (
     NEVER,
@@ -48,7 +50,7 @@ from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.flags import Flag
 from tests.billing.materials import PLANS, ROLLING, asked, note, truth
-from tests.storage.builders import cause_of, delivery, provision
+from tests.storage.builders import cause_of, delivery, installation, load, provision
 
 ACTOR: Final = "key:1"
 REFERENCE: Final = "repository:7#12"
@@ -457,6 +459,15 @@ async def reverse_a_hold(database: Database, clock: VirtualClock) -> tuple[Desk,
     desk = await Desk.opened(database, clock, credits_=5)
     await desk.do(desk.hold(3, "held"))
     return desk, desk.reverse(2)
+
+
+@case(BackfillGrants, "grant", credit_grants=1, credit_notes=1)
+async def backfill_a_signup(database: Database, clock: VirtualClock) -> tuple[Desk, Command]:
+    desk = await Desk.opened(database, clock)
+    before = await load(database, desk.customer_id)
+    after = replace(before, installations=(installation(70, clock.now()),))
+    await database.store.transact(lambda unit: unit.save(Changes(states=[(before, after)]), clock.now()))
+    return desk, BackfillGrants(customer_id=desk.customer_id, is_dry_run=False, actor=ACTOR, note=note())
 
 
 # What deliveries lead to.
