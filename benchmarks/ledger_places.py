@@ -22,7 +22,7 @@ from tests.storage.builders import new_customer
 ACCOUNTS: Final = 10_000
 """How many customers there are. The first one is the busy one, where one account is measured."""
 
-GRANTED: Final = 10**12
+GRANTED: Final = 10**9
 """More credits than anybody spends here."""
 
 FIRST_CUSTOMER: Final = 1
@@ -100,7 +100,7 @@ async def fill(url: str) -> None:
             customers = range(FIRST_CUSTOMER + first, FIRST_CUSTOMER + first + 1000)
             await database.store.transact(partial(_make, customers))
             outcomes = await asyncio.gather(*(_grant(service, CustomerId(customer)) for customer in customers))
-            assert all(isinstance(outcome, Applied) for outcome in outcomes)
+            assert all(isinstance(outcome, Applied) for outcome in outcomes), outcomes[0]
         await service.handle(spend(CustomerId(FIRST_CUSTOMER + ACCOUNTS - 1), "first spend"))
         await service.close()
     finally:
