@@ -54,7 +54,8 @@ class Sums:
         self.random.choice(steps)(f"key:{self.asked}", self.random.randint(1, 9))
 
     def give(self, key: str, count: int) -> None:
-        seq = self.ask(buy(count, key=key) if self.random.random() < HALF else grant(count, key=key))
+        command: KeyedCommand = buy(count, key=key) if self.random.random() < HALF else grant(count, key=key)
+        seq = self.ask(command)
         assert seq is not None
         number = self.history.journal[seq - 1].moves[0].grant_number
         self.amounts[number] = self.entitled[number] = count
@@ -62,7 +63,7 @@ class Sums:
 
     def use(self, key: str, count: int) -> None:
         late = usage(count, key=key, at=self.history.now)
-        seq = self.ask(self.random.choice([spend(count, key=key), late]))
+        seq = self.ask(late if self.random.random() < HALF else spend(count, key=key))
         if seq is not None:
             self.used[seq] = count
 
@@ -76,7 +77,8 @@ class Sums:
             return
         hold_id = self.random.choice(list(self.held))
         count = self.random.randint(0, self.held.pop(hold_id))
-        seq = self.ask(capture(hold_id, count, key=key) if count else release(hold_id, key=key))
+        command: KeyedCommand = capture(hold_id, count, key=key) if count else release(hold_id, key=key)
+        seq = self.ask(command)
         assert seq is not None
         if count:
             self.used[seq] = count
