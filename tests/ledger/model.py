@@ -6,6 +6,7 @@ anew from the list of what happened. It is slow, and too simple to be wrong in t
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -246,13 +247,29 @@ class Model:
         before = self.posted
         self.book_what_is_due()
         try:
-            answer: Answer = ("done", (getattr(self, f"do_{command['do']}")(key, command),))
+            answer: Answer = ("done", (self.deeds()[command["do"]](key, command),))
         except RefusedError as refusal:
             answer = refusal.answer
         if answer[1] not in NOT_KEPT:
             self.answers[key] = (body, answer)
         self.look_for_low_balance(before, self.journal[start:])
         return (*answer, False)
+
+    def deeds(self) -> dict[str, Callable[[str, Command], int]]:
+        """What is done for each command; it comes to the sequence number of the command's own entry."""
+        return {
+            "grant": self.do_grant,
+            "spend": self.do_spend,
+            "hold": self.do_hold,
+            "capture": self.do_capture,
+            "release": self.do_release,
+            "extend": self.do_extend,
+            "usage": self.do_usage,
+            "revoke": self.do_revoke,
+            "adjust": self.do_adjust,
+            "refund": self.do_refund,
+            "reverse": self.do_reverse,
+        }
 
     def repeated(self, key: str, do: str, body: Command) -> Answer:
         """The answer to a key that was used before."""

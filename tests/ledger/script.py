@@ -118,9 +118,25 @@ class Script:
             drawn = kind if kind not in ("repeat", "alter") else "spend"
             if drawn in OF_HOLDS and not _open_holds(model) and self.rng.random() < 0.9:
                 drawn = "hold"
-            command = getattr(self, f"_{drawn}")(model)
+            command = self._drawn(drawn, model)
             asked.append(command)
         return Do(customer=customer, command=command)
+
+    def _drawn(self, do: str, model: Model) -> Command:
+        draw = {
+            "grant": self._grant,
+            "spend": self._spend,
+            "hold": self._hold,
+            "capture": self._capture,
+            "release": self._release,
+            "extend": self._extend,
+            "usage": self._usage,
+            "revoke": self._revoke,
+            "adjust": self._adjust,
+            "refund": self._refund,
+            "reverse": self._reverse,
+        }
+        return draw[do](model)
 
     # Commands.
 

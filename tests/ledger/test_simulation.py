@@ -18,7 +18,7 @@ SHARE: Final = 25
 COMMANDS: Final = 50
 
 SQLITE: Final = range(1, 201, SHARE)
-POSTGRESQL: Final = range(1, 76, SHARE)
+POSTGRESQL: Final = range(1, 51, SHARE)
 
 
 async def play(url: str, engine: str, first: int) -> None:

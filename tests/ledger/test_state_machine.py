@@ -270,7 +270,7 @@ class Program(Steps):
         self.runner.run(self.play.take(tuple(Do(customer=0, command=command) for command in drawn)))
 
     @override
-    def teardown(self) -> None:
+    def teardown(self) -> None:  # Hypothesis calls it when a sequence has ended.
         try:
             self.runner.run(self.play.look_back())
         finally:
