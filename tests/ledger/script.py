@@ -81,7 +81,7 @@ class Script:
     def next(self, models: Sequence[Model], clock: int, *, is_billing_on: bool) -> Step:
         """The next step, by how the customers stand."""
         kind = self._pick(
-            {"one": 66, "burst": 8, "wait": 18, "plan": 5, "restart": 1, "switch": 3 if is_billing_on else 9}
+            {"one": 66, "burst": 8, "wait": 18, "plan": 8, "restart": 1, "switch": 3 if is_billing_on else 9}
         )
         match kind:
             case "one":
@@ -297,6 +297,7 @@ class Script:
         """To the very millisecond at which something expires or times out, or beside it; else any time."""
         ends = [pile.expires for model in models for pile in model.piles.values()]
         ends += [hold.expires for model in models for hold in model.holds.values() if hold.state == "open"]
+        ends += [model.month_ends for model in models]
         coming = [end - clock for end in ends if clock < end < clock + 40 * DAY]
         if coming and self.rng.random() < 0.5:
             return self.rng.choice((min(coming), min(coming), self.rng.choice(coming))) + self.rng.choice((-1, 0, 0, 1))
@@ -315,16 +316,18 @@ def _open_holds(model: Model) -> list[int]:
 
 
 def _is_murky(model: Model, moment: int) -> bool:
-    """Whether some of a grant had expired at this moment, with the plan's next month, and some did later.
+    """Whether credits of a plan's month expired after this moment though its next month had begun by then.
 
     Held credits outlive the month so. Of such a grant the program doesn't keep what expired when, and has usage in
     between pay nothing of it.
     """
-    ends: dict[int, list[int]] = {}
-    for line in model.journal:
-        if line.kind == "expire":
-            ends.setdefault(line.moves[0][2], []).append(line.occurred)
-    return any(min(times) <= moment < max(times) for times in ends.values())
+    months = [pile for pile in model.piles.values() if pile.origin == "plan"]
+    for pile in months:
+        began = min((each.effective for each in months if each.effective > pile.effective), default=FOREVER)
+        ends = [line.occurred for line in model.journal if line.kind == "expire" and line.moves[0][2] == pile.number]
+        if began <= moment < max(ends, default=0):
+            return True
+    return False
 
 
 def told(step: Step) -> str:
