@@ -13,6 +13,7 @@ SMALL_BODY_BYTES: Final = 256 * 1024
 SMALL_PACKED_BYTES: Final = 32 * 1024
 """Packed bodies larger than this are unpacked in a thread: JSON comes to about six times as much."""
 
+
 async def unpacked(kept: bytes) -> bytes:
     """The body of what is kept; a large one is unpacked beside the event loop.
 
