@@ -16,18 +16,19 @@ def adjust(book: Book, command: AdjustCredits, voucher: Voucher) -> Entry:
 def _add(book: Book, count: int, voucher: Voucher) -> Entry:
     """Forgive debt first; what is left is granted out of goodwill, by an entry of its own if there was debt."""
     forgiven = min(count, book.debt)
-    entry = None
-    if forgiven:
-        entry = book.post(EntryKind.ADJUST, [(Place.LENT, Place.DEBT, 0, forgiven)], voucher)
-        voucher = replace(book.own_voucher("adjust").about(f"entry:{entry.seq}"), actor=voucher.actor)
-    if count == forgiven:
-        assert entry is not None, "no adjustment is empty"
-        return entry
-    terms = Terms(
-        origin=Origin.GOODWILL, category=Category.PROMOTIONAL, amount=Credits(count - forgiven), expires_at=NEVER
-    )
-    granted = book.grant(terms, voucher)
-    return entry or granted
+    if not forgiven:
+        return _give(book, count, voucher)
+    entry = book.post(EntryKind.ADJUST, [(Place.LENT, Place.DEBT, 0, forgiven)], voucher)
+    if count > forgiven:
+        own = book.own_voucher("adjust").about(f"entry:{entry.seq}")
+        _give(book, count - forgiven, replace(own, actor=voucher.actor))
+    return entry
+
+
+def _give(book: Book, count: int, voucher: Voucher) -> Entry:
+    """Grant credits out of goodwill, for ever."""
+    terms = Terms(origin=Origin.GOODWILL, category=Category.PROMOTIONAL, amount=Credits(count), expires_at=NEVER)
+    return book.grant(terms, voucher)
 
 
 def _take(book: Book, count: int, voucher: Voucher) -> Entry:

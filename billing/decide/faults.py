@@ -98,7 +98,7 @@ def _span(span: timedelta) -> BillingError | None:
 
 def _change(change: int) -> BillingError | None:
     if type(change) is not int or not 0 < abs(change) <= MOST:
-        return InvalidAmountError("the change of a balance", change)
+        return InvalidAmountError(f"the size of a change, which is from 1 to {MOST},", change)
     return None
 
 

@@ -22,9 +22,9 @@ def record_usage(book: Book, command: RecordUsage, voucher: Voucher, facts: Fact
     lines: list[Line] = []
     missing = command.amount.count
     for grant in sorted(book.grants, key=burn_rank):
-        if not _could_pay(grant, used_at):
+        if grant.effective_at > used_at:
             continue
-        # What expired since would have been spent by then.
+        # What expired since would have been spent by then; of what had expired by then, nothing remains.
         expired = grant.expired if used_at < _ended_at(grant, book.grants) else 0
         for place, left in ((Place.EXPIRED, expired), (Place.GRANT, grant.remaining)):
             share = min(missing, left)
@@ -40,11 +40,6 @@ def record_usage(book: Book, command: RecordUsage, voucher: Voucher, facts: Fact
     assert entry is not None, "usage is booked one way or the other"
     book.put_right({number: None for _, _, number, _ in lines if number}, since=book.now)
     return entry
-
-
-def _could_pay(grant: Grant, used_at: datetime) -> bool:
-    """Whether credits of the grant could have been spent at that time."""
-    return grant.effective_at <= used_at < grant.expires_at
 
 
 def _ended_at(grant: Grant, grants: Sequence[Grant]) -> datetime:

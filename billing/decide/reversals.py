@@ -73,15 +73,14 @@ def _unwound(book: Book, entry: Entry) -> tuple[list[Line], int]:
     """
     lines: list[Line] = []
     without_room = 0
-    debt = book.debt
     for move in reversed(entry.moves):
         if (move.debit, move.credit) not in BACK:
             continue
         debit, credit = BACK[move.debit, move.credit]
         count = move.amount
+        # No entry makes debt by two moves, so each may take off all of it.
         if credit is Place.DEBT:
-            count = min(count, debt)
-            debt -= count
+            count = min(count, book.debt)
         grant = book.grant_numbered(move.grant_number)
         if grant is not None:
             count = min(count, getattr(grant, COLUMNS[debit]))

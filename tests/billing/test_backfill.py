@@ -8,10 +8,23 @@ import pytest
 from billing.commands import Backfilled, BackfillGrants, MissingGrant, Refused
 from billing.errors import UnknownCustomerError
 from billing.state import Period, Subscription
-from billing.values import NEVER, Credits, CustomerId, Origin, Provider, SubscriptionState
-from tests.billing.builders import CUSTOMER_ID, FREE, PRO, ROLLING, History, day, grant, note, pending_end, spend, truth
-from tests.billing.looks import figures, since
-from tests.billing.requests import usage
+from billing.values import NEVER, Credits, CustomerId, HoldState, Origin, Provider, SubscriptionState
+from tests.billing.builders import (
+    ACCOUNT_ID,
+    CUSTOMER_ID,
+    FREE,
+    PRO,
+    ROLLING,
+    History,
+    day,
+    grant,
+    note,
+    pending_end,
+    spend,
+    truth,
+)
+from tests.billing.looks import figures, hold_of, since
+from tests.billing.requests import hold, usage
 
 BACKFILL = BackfillGrants(customer_id=CUSTOMER_ID, is_dry_run=False, note=note("granted late: our outage"))
 DRY_RUN = replace(BACKFILL, is_dry_run=True)
@@ -235,3 +248,21 @@ def test_missed_credits_repay_debt_like_others() -> None:
     assert since(history, 3) == [("grant", 15), ("repay", -4)]
     assert [each.amount.count for each in done.missing] == [15]
     assert figures(history) == (11, 0, 0)
+
+
+def test_notes_stand_beside_the_entries_of_the_account() -> None:
+    history = without_signup()
+    decision = history.do(BACKFILL)
+    assert isinstance(decision.outcome, Backfilled)
+    assert decision.outcome.customer_id == CUSTOMER_ID
+    assert [(row.account_id, row.seq) for row in decision.notes] == [(ACCOUNT_ID, 1)]
+
+
+def test_a_hold_that_is_due_ends_before_the_sign_up_credits() -> None:
+    history = without_signup()
+    history.do(grant(3, key="a"))
+    history.do(hold(2, key="work"))
+    history.wait(days=2)
+    backfilled(history)
+    assert since(history, 2) == [("release", 0), ("grant", 5)]
+    assert hold_of(history).state is HoldState.TIMED_OUT

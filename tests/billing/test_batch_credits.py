@@ -209,3 +209,23 @@ async def test_a_backfill_is_a_command_like_others(office: Office) -> None:
     assert calls == {"lock": 1, "save": 1}
     end = delivery_end(Ignore(reason="x", cause=office.cause(1)), Backfilled(customer_id=CustomerId(1), missing=()))
     assert end.state == "done"
+
+
+async def test_what_an_earlier_batch_wrote_can_be_taken_back(office: Office) -> None:
+    await office.customers(1)
+    await one(office, spend(3, key="s"))
+    results, _ = await one(office, reverse(2))
+    assert [type(result) for result in results] == [Applied]
+    assert office.store.state(CustomerId(1)).account.posted == 5
+
+
+async def test_a_key_that_was_used_before_is_named(office: Office) -> None:
+    await office.customers(1)
+    await one(office, spend(1, key="s"))
+    for used in (spend(2, key="s"), spend(3, key="s")):
+        results, _ = await one(office, used)
+        assert isinstance(results[0], Refused)
+        assert str(results[0].error) == "the key 's' was used before for another request"
+    results, _ = await one(office, spend(1, key="t"), spend(2, key="t"))
+    assert isinstance(results[1], Refused)
+    assert str(results[1].error) == "the key 't' was used before for another request"

@@ -291,3 +291,8 @@ def test_checkpoints_are_bounded(count: int) -> None:
     assert MOST_HEADS == 1000
     with pytest.raises(AssertionError, match=r"^checkpoints are bounded, and none is made of nothing$"):
         next_checkpoint(None, [head(1, 1)] * count, now=day(12, 1), key_id=KEY_ID, sign=sign)
+
+
+def test_a_checkpoint_can_be_full() -> None:
+    made = next_checkpoint(None, [head(1, 1)] * MOST_HEADS, now=day(12, 1), key_id=KEY_ID, sign=sign)
+    assert made.accounts == 1000

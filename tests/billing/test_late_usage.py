@@ -1,13 +1,19 @@
 """Late usage is booked at its own time, paid by what could have paid then (decision 0071)."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
+from billing.decide.decision import Facts
+from billing.decide.late_usage import record_usage
 from billing.errors import InvalidTimeError
-from tests.billing.builders import PRO, History, day, grant, spend, truth
-from tests.billing.looks import figures, held, moves, places, refusal, written
+from billing.ledger.book import Book, Voucher
+from tests.billing.builders import PRO, STARTER, History, day, grant, spend, truth
+from tests.billing.looks import figures, held, moves, places, refusal, since, written
 from tests.billing.requests import buy, hold, refund, release, usage
+
+MILLISECOND = timedelta(milliseconds=1)
 
 
 @pytest.fixture
@@ -120,3 +126,66 @@ def test_what_returned_and_expired_pays_as_well(history: History) -> None:
     history.do(release(work, key="given up"))
     seq = written(history.do(usage(2, key="u", at=day(12, 15, 12))))
     assert moves(history, seq) == [("expired", "used", 3, 2)]
+
+
+def renewed() -> History:
+    """Starter since November 20th (grant 1), raised to Pro on the 25th (grant 2), renewed on December 21st (grant 3).
+
+    The first month's credits might have lived to December 23rd, but expired as the second month's came.
+    """
+    history = History()
+    history.now = day(11, 20)
+    history.follow(truth(STARTER, billed_at=day(12, 20)), effective_at=day(11, 20))
+    history.now = day(11, 25)
+    history.follow(truth(PRO, billed_at=day(12, 20)), "changed", effective_at=day(11, 25))
+    history.now = day(12, 21)
+    history.follow(truth(PRO, billed_at=day(1, 20, year=2027)), "changed")
+    return history
+
+
+def payers(history: History, at: datetime) -> list[tuple[str, int]]:
+    """From where the credit came that paid for a unit used at that time."""
+    seq = written(history.do(usage(1, key=f"u:{at}", at=at)))
+    return [(place, number) for place, _, number, _ in moves(history, seq)]
+
+
+def test_a_month_pays_until_the_next_one_is_granted() -> None:
+    history = renewed()
+    history.now = day(12, 25)
+    assert payers(history, day(12, 21) - MILLISECOND) == [("expired", 1)]
+    assert payers(history, day(12, 21)) == [("grant", 3)]
+    assert payers(history, day(12, 22)) == [("grant", 3)], "the first month had expired with the second's coming"
+
+
+def test_a_month_that_was_raised_within_goes_on() -> None:
+    history = renewed()
+    assert payers(history, day(11, 24)) == [("expired", 1)]
+    assert payers(history, day(11, 26)) == [("expired", 1)]
+    seq = written(history.do(usage(20, key="more", at=day(11, 26))))
+    assert moves(history, seq) == [("expired", "used", 1, 18), ("expired", "used", 2, 2)]
+
+
+def test_an_earlier_month_ends_no_later_one() -> None:
+    history = renewed()
+    history.now = day(1, 21, year=2027)
+    history.follow(truth(PRO, billed_at=day(2, 20, year=2027)), "changed")
+    assert payers(history, day(1, 20, year=2027)) == [("expired", 3)]
+    assert payers(history, day(1, 21, year=2027)) == [("grant", 4)]
+
+
+def test_another_providers_month_ends_none() -> None:
+    # There is one provider of plans by now, so its grants are made to be another's.
+    history = renewed()
+    first, _, second = history.all_grants.values()
+    book = Book(history.customer.account, (first, replace(second, provider="stripe")), (), day(12, 25), months={})
+    used_at = day(12, 22)
+    voucher = Voucher(key="u", actor="key:1", occurred_at=used_at)
+    entry = record_usage(book, usage(1, key="u", at=used_at), voucher, Facts())
+    assert [(move.debit, move.grant_number) for move in entry.moves] == [("expired", 1)]
+
+
+def test_what_is_waived_of_it_happened_when_it_was_used(history: History) -> None:
+    history.is_billing_on = False
+    history.do(usage(9, key="u", at=day(12, 9)))
+    assert since(history, 4) == [("waive", 0)]
+    assert {entry.occurred_at for entry in history.journal[3:]} == {day(12, 9)}

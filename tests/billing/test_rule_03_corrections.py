@@ -291,3 +291,19 @@ class TestAdjustments:
     def test_a_change_is_a_whole_number_and_not_zero(self, history: History, change: int) -> None:
         assert "must be a whole number" in str(refusal(history.do(replace(adjust(1, key="k"), change=change))))
         assert history.customer.customer.id == CUSTOMER_ID
+
+
+def test_rule_03_what_a_failed_refund_gave_back_already_is_granted_anew() -> None:
+    history = History()
+    history.install()
+    history.do(spend(5, key="sign-up"))
+    history.do(buy(60, key="pack"))
+    spent = written(history.do(spend(20, key="fix")))
+    history.do(refund(2, 600, key="r"))
+    history.do(buy(20, key="another pack"))
+    history.do(refund(2, 0, key="failed"))
+    assert places(history, 2) == {"remaining": 60}, "20 were paid back, and count as not spent"
+    seq = written(history.do(reverse(spent)))
+    assert moves(history, seq) == []
+    assert since(history, seq - 1) == [("reverse", 0), ("grant", 20)]
+    assert figures(history) == (80, 0, 0)

@@ -271,3 +271,13 @@ def test_rule_05_time_outs_are_booked_before_a_new_account_event(history: Histor
     assert since(history, 3) == [], "nothing moves, so nothing is booked"
     history.do(grant(1, key="more"))
     assert since(history, 3) == [("release", 0), ("expire", -3), ("grant", 1)]
+
+
+def test_rule_07_a_hold_can_be_extended_to_its_very_bound(history: History) -> None:
+    work = held(history, history.do(hold(4, key="work")))
+    history.do(extend(work, key="at once", lasts=LONGEST))
+    assert hold_of(history).expires_at == day(12, 31, 9)
+    other = held(history, history.do(hold(1, key="other")))
+    history.wait(hours=1)
+    history.do(extend(other, key="later", lasts=LONGEST - HOUR))
+    assert hold_of(history).expires_at == day(12, 31, 9)

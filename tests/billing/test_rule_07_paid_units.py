@@ -128,3 +128,8 @@ def test_rule_07_a_spend_beyond_what_money_may_pay_for_is_refused(history: Histo
 def test_rule_07_terms_are_whole_numbers(history: History, terms: PaidTerms) -> None:
     for request in (hold(7, key="k", terms=terms), replace(spend(7, key="k"), paid=terms)):
         assert isinstance(refusal(history.do(request)), InvalidAmountError)
+
+
+def test_rule_07_what_a_paid_spend_is_about_stands_with_its_units(history: History) -> None:
+    history.do(replace(spend(7, key="fix", reference="repository:9#3"), paid=paid(2)))
+    assert hold_of(history).reference == "repository:9#3"

@@ -120,6 +120,18 @@ def test_rule_26_a_partly_failed_refund_gives_back_a_part() -> None:
     assert figures(history) == (10, 0, 0)
 
 
+def test_rule_26_a_partly_failed_refund_gives_back_no_more_than_that_part() -> None:
+    # More would be collected again at once, and leave entries about nothing.
+    history = with_pack(spent=20)
+    history.do(refund(2, 600, key="r"))
+    seq = len(history.journal)
+    for cents in (450, 300, 0):
+        history.do(refund(2, cents, key=f"{cents} refunded"))
+    assert since(history, seq) == [("reinstate", 0), ("reinstate", 10), ("reinstate", 30)]
+    assert moves(history, seq + 1) == [("lent", "debt", 2, 15)]
+    assert moves(history, seq + 2) == [("lent", "debt", 2, 5), ("revoked", "grant", 2, 10)]
+
+
 def test_rule_26_debt_that_was_repaid_meanwhile_comes_back_to_the_same_grant() -> None:
     history = with_pack(spent=20)
     history.do(refund(2, 600, key="r"))

@@ -1,23 +1,39 @@
 """What people read when something is refused: the words are part of what is promised."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from billing.commands import Applied, BackfillGrants, Refused
+from billing.decide.faults import MOST
 from billing.errors import (
     BillingError,
     CannotActError,
+    EntryNotReversibleError,
     ExpiredGrantError,
+    HoldEndedError,
+    HoldExceededError,
+    HoldTooLongError,
     IdempotencyConflictError,
     InsufficientCreditsError,
     InvalidAmountError,
     InvalidKeyError,
+    InvalidOriginError,
     InvalidPlanCatalogError,
+    InvalidTimeError,
     LeaseLostError,
     UnknownCustomerError,
+    UnknownEntryError,
+    UnknownGrantError,
+    UnknownHoldError,
 )
 from billing.plans import parse_plans
-from billing.values import Credits
+from billing.values import Credits, CustomerId
+from tests.billing.builders import History
+from tests.billing.looks import refusal
+from tests.billing.requests import adjust
 from tests.billing.test_plans import SMALL
 
 WHOLE = "must be a whole number, zero or more"
@@ -26,34 +42,99 @@ LIST = "a list of whole numbers, such as [10, 0]"
 TOPUP = '[topups.p]\ncredits = {credits}\nprice_cents = 1\nstripe_price = "p"\n[plans.payg]'
 
 
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        (InvalidAmountError("seats", -1), "seats must be a whole number that isn't negative, not -1"),
-        (UnknownCustomerError("12"), "there is no customer 12"),
-        (InsufficientCreditsError(requested=3, available=2), "3 credits were asked for, 2 are available"),
-        (IdempotencyConflictError("a"), "the key 'a' was used before for another request"),
-        (
-            InvalidKeyError(""),
-            "the key '' is empty or begins like a key of the ledger's own; choose another one",
-        ),
-        (
-            ExpiredGrantError(datetime(2026, 1, 1, tzinfo=UTC)),
-            "the credits would have expired already, at 2026-01-01T00:00:00+00:00",
-        ),
-        (CannotActError("gone"), "gone"),
-    ],
-)
-def test_a_refusal_says_what_is_wrong(error: BillingError, text: str) -> None:
-    assert str(error) == text
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+REFUSALS: dict[type[BillingError], tuple[dict[str, Any], str]] = {
+    InvalidAmountError: (
+        {"what": "seats", "value": -1},
+        "seats must be a whole number that isn't negative, not -1",
+    ),
+    InvalidPlanCatalogError: ({"place": "plans.toml: a", "problem": "is missing"}, "plans.toml: a: is missing"),
+    UnknownCustomerError: ({"reference": "12"}, "there is no customer 12"),
+    InsufficientCreditsError: (
+        {"requested": 3, "available": 2},
+        "3 credits were asked for, 2 are available",
+    ),
+    IdempotencyConflictError: ({"key": "a"}, "the key 'a' was used before for another request"),
+    InvalidKeyError: (
+        {"key": ""},
+        "the key '' is empty or begins like a key of the ledger's own; choose another one",
+    ),
+    ExpiredGrantError: (
+        {"expires_at": AT},
+        "the credits would have expired already, at 2026-01-01T00:00:00+00:00",
+    ),
+    InvalidTimeError: ({"problem": "it is too late"}, "it is too late"),
+    InvalidOriginError: ({"origin": "signup"}, "credits of the origin signup can't be granted by request"),
+    UnknownHoldError: ({"hold_id": 7}, "there is no hold 7"),
+    HoldEndedError: ({"hold_id": 7, "state": "released"}, "the hold 7 has ended: it is released"),
+    HoldExceededError: (
+        {"hold_id": 7, "requested": 3, "held": 2},
+        "3 were to be captured of hold 7, which holds 2",
+    ),
+    HoldTooLongError: ({"latest_at": AT}, "the hold can't last beyond 2026-01-01T00:00:00+00:00"),
+    UnknownGrantError: ({"grant_number": 4}, "there is no grant 4"),
+    UnknownEntryError: ({"seq": 5}, "there is no entry 5"),
+    EntryNotReversibleError: ({"seq": 5, "reason": "it charged money"}, "entry 5 can't be reversed: it charged money"),
+    CannotActError: ({"reason": "gone"}, "gone"),
+}
+"""Of each refusal, what it is made of, and what it says."""
 
 
-def test_refusals_and_failures_carry_what_they_are_about() -> None:
-    assert str(LeaseLostError("github:7")) == "the lease of github:7 was lost"
-    assert (InvalidAmountError("seats", -1).what, InvalidKeyError("a").key) == ("seats", "a")
-    assert CannotActError("gone").reason == "gone"
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_a_refusal_says_what_is_wrong_and_carries_what_it_is_about(kind: type[BillingError]) -> None:
+    fields, text = REFUSALS[kind]
+    error = kind(**fields)
+    assert (str(error), vars(error)) == (text, fields)
+
+
+def test_every_refusal_has_its_words() -> None:
+    assert set(REFUSALS) == {
+        kind for kind in BillingError.__subclasses__() if kind.__module__ == BillingError.__module__
+    }
+
+
+def test_failures_carry_what_they_are_about() -> None:
+    lost = LeaseLostError("github:7")
+    assert (str(lost), lost.reason, lost.retry_after_seconds) == (
+        "the lease of github:7 was lost",
+        "the lease of github:7 was lost",
+        None,
+    )
+    assert lost.partition == "github:7"
     with pytest.raises(InvalidAmountError, match=r"^credits must be a whole number that isn't negative, not -1$"):
         Credits(-1)
+
+
+@pytest.mark.parametrize("change", [0, MOST + 1, -MOST - 1])
+def test_a_change_of_no_possible_size_is_told_with_what_it_was(change: int) -> None:
+    error = refusal(signed_up().do(adjust(change, key="k")))
+    assert str(error) == (
+        f"the size of a change, which is from 1 to 1000000000, must be a whole number that isn't negative, not {change}"
+    )
+
+
+@pytest.mark.parametrize("change", [MOST, -MOST])
+def test_the_largest_change_is_possible(change: int) -> None:
+    assert isinstance(signed_up().do(adjust(change, key="k")).outcome, Applied)
+
+
+def test_who_isnt_there_is_named() -> None:
+    nobody = CustomerId(99)
+    for command in (
+        replace(adjust(1, key="k"), customer_id=nobody),
+        BackfillGrants(customer_id=nobody, is_dry_run=True),
+    ):
+        outcome = History().do(command).outcome
+        assert isinstance(outcome, Refused)
+        assert str(outcome.error) == "there is no customer 99"
+
+
+def signed_up() -> History:
+    """A customer with the credits of a sign-up."""
+    history = History()
+    history.install()
+    return history
 
 
 @pytest.mark.parametrize(
