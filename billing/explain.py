@@ -10,6 +10,7 @@ from billing.decide.endings import UNCONFIRMED_FOR
 from billing.ledger.book import Book
 from billing.ledger.burning import burn_rank
 from billing.ledger.entries import Entry
+from billing.ledger.months import months_by
 from billing.standing import is_living
 from billing.state import CreditAccount, CustomerState, Grant, Hold, Subscription
 from billing.values import HoldState, Place, Provider, SubscriptionState
@@ -149,7 +150,8 @@ def break_down(
         entries: all that were booked by then, in order.
         now: the moment; what was due by it is seen as booked.
     """
-    book = Book(account, grants, holds, max(now, account.booked_at))
+    grants = tuple(grants)
+    book = Book(account, grants, holds, max(now, account.booked_at), months=months_by(grants))
     book.book_due()
     entries = tuple(entries)
     repaid = _net(entries, (Place.GRANT, Place.DEBT), (Place.DEBT, Place.GRANT))

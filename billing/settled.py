@@ -24,6 +24,6 @@ def due_entries(state: CustomerState, now: datetime) -> tuple[Entry, ...]:
 
 def _booked(state: CustomerState, now: datetime) -> Book:
     """The book with what is due booked, to be thrown away."""
-    book = Book(state.account, state.grants, state.holds, max(now, state.account.booked_at))
+    book = Book.of(state, max(now, state.account.booked_at))
     book.book_due()
     return book

@@ -31,7 +31,7 @@ def backfill_grants(
         return Decision(outcome=Refused(error=UnknownCustomerError(str(command.customer_id))))
     note_hash = b"" if command.note is None else hash_note(command.note)
     voucher = Voucher(key="", actor=command.actor, occurred_at=now, note_hash=note_hash)
-    book = Book(state.account, state.grants, state.holds, now)
+    book = Book.of(state, now)
     after = _plans_filled(_signup_filled(state, book, plans, voucher), book, plans, voucher)
     made = [entry for entry in book.entries if entry.key == SIGNUP_KEY or entry.key.startswith("plan:")]
     missing = tuple(_missing(book, entry) for entry in made)

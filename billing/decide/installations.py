@@ -109,7 +109,7 @@ def _signed_up(
         if slot is None:
             return Decision(state=replace(state, customer=replace(customer, signup_withheld=True)), outcome=applied)
         slots = (SignupSlot(installer_id=command.installer_id, slot=slot, customer_id=customer.id, taken_at=now),)
-    book = Book(state.account, state.grants, state.holds, now)
+    book = Book.of(state, now)
     book.book_due()
     voucher = Voucher(key="", actor=f"delivery:{command.cause.delivery_id}", occurred_at=command.cause.received_at)
     grant_signup(book, plans, voucher, command.installation_id)

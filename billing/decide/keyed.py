@@ -52,7 +52,7 @@ def carry_out(state: CustomerState | None, command: KeyedCommand, now: datetime,
     fault = untimely(command, now)
     if fault is not None:
         return Decision(outcome=Refused(error=fault))
-    book = Book(state.account, state.grants, state.holds, now)
+    book = Book.of(state, now)
     book.book_due()
     note = _note(command)
     result = _post(book, command, _voucher(command, now, request_hash, note), facts)

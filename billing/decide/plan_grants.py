@@ -9,7 +9,7 @@ from billing.ledger.burning import burn_order
 from billing.periods import utc_date
 from billing.plans import Plan
 from billing.state import Grant, Period, Subscription
-from billing.values import Category, Credits, Origin, Provider, to_milliseconds
+from billing.values import Category, Credits, Origin, to_milliseconds
 
 GRACE: Final = timedelta(hours=72)
 """How long a period's credits outlive it, because payment and confirmation come after the boundary."""
@@ -27,20 +27,18 @@ def grant_target(book: Book, subscription: Subscription, plan: Plan, voucher: Vo
     book.book_due()
     expires_at = expiry_of(period, subscription)
     name = f"{subscription.provider}:{to_milliseconds(period.starts_at)}"
-    if not period.grants:
-        _roll_over(book, subscription.provider, plan, expires_at, key=f"rollover:{name}")
-    number = period.grants + 1
-    book.grant(
-        Terms(
-            origin=Origin.PLAN,
-            category=Category.PAID,
-            amount=Credits(period.target - period.granted),
-            expires_at=expires_at,
-            provider=subscription.provider.value,
-            period_starts_at=period.starts_at,
-        ),
-        replace(voucher, key=f"plan:{name}:{number}", reference=f"plan:{plan.id}"),
+    terms = Terms(
+        origin=Origin.PLAN,
+        category=Category.PAID,
+        amount=Credits(period.target - period.granted),
+        expires_at=expires_at,
+        provider=subscription.provider.value,
+        period_starts_at=period.starts_at,
     )
+    if not period.grants:
+        _roll_over(book, plan, terms, key=f"rollover:{name}")
+    number = period.grants + 1
+    book.grant(terms, replace(voucher, key=f"plan:{name}:{number}", reference=f"plan:{plan.id}"))
     return replace(subscription, period=replace(period, granted=period.target, grants=number))
 
 
@@ -52,29 +50,20 @@ def expiry_of(period: Period, subscription: Subscription) -> datetime:
     return max(period.ends_at, end)
 
 
-def _roll_over(book: Book, provider: Provider, plan: Plan, expires_at: datetime, *, key: str) -> None:
+def _roll_over(book: Book, plan: Plan, terms: Terms, *, key: str) -> None:
     """Expire what the provider's earlier periods left over, and grant anew what the plan lets live on.
 
-    A grant's terms never change, so what lives on gets a grant of its own. It belongs to no period: nothing is granted
-    that wasn't before.
+    A grant's terms never change, so what lives on gets a grant of its own, by the terms of the period that it is rolled
+    into; it doesn't count in what the period was granted. What is held stays held, and ends when it returns.
     """
-    leftovers = [grant for grant in burn_order(book.grants) if _is_leftover(grant, provider)]
+    leftovers = [grant for grant in burn_order(book.grants) if _is_leftover(grant, terms.provider)]
     for grant in leftovers:
         book.expire(grant, occurred_at=book.now)
     kept = min(sum(grant.remaining for grant in leftovers), plan.rollover_max)
-    if not kept:
-        return
-    book.grant(
-        Terms(
-            origin=Origin.PLAN,
-            category=Category.PAID,
-            amount=Credits(kept),
-            expires_at=expires_at,
-            provider=provider.value,
-        ),
-        Voucher(key=key, actor=CLOCK, occurred_at=book.now, reference=f"plan:{plan.id}"),
-    )
+    if kept:
+        voucher = Voucher(key=key, actor=CLOCK, occurred_at=book.now, reference=f"plan:{plan.id}")
+        book.grant(replace(terms, amount=Credits(kept)), voucher)
 
 
-def _is_leftover(grant: Grant, provider: Provider) -> bool:
+def _is_leftover(grant: Grant, provider: str) -> bool:
     return grant.origin is Origin.PLAN and grant.provider == provider

@@ -64,7 +64,7 @@ def follow_purchase(
         confirmed_at=command.cause.asked_at,
         last_delivery_id=command.cause.delivery_id,
     )
-    book = Book(state.account, state.grants, state.holds, now)
+    book = Book.of(state, now)
     if plan is not None and grants_credits(after):
         observed = Observed(
             before=before, after=after, plan=plan, effective_at=held_since, is_purchase=is_purchase, now=now

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from billing.ledger.book import Book
 from billing.ledger.burning import BurnRank, burn_order, burn_rank, is_due, next_expiry
+from billing.ledger.months import Months, months_of
 from billing.state import CreditAccount, CustomerState, Grant, Hold
 from billing.values import Credits
 
@@ -43,7 +44,7 @@ def standing(state: CustomerState, now: datetime) -> Balance:
 
     Of holds that may have timed out, the state has to bring those that have, with the grants they lie on.
     """
-    return balance_of(state.account, state.grants, state.holds, now)
+    return balance_of(state.account, state.grants, state.holds, now, months=months_of(state.subscriptions))
 
 
 def available(state: CustomerState, now: datetime) -> Credits:
@@ -51,11 +52,13 @@ def available(state: CustomerState, now: datetime) -> Credits:
     return Credits(standing(state, now).available)
 
 
-def balance_of(account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold], now: datetime) -> Balance:
+def balance_of(
+    account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold], now: datetime, *, months: Months
+) -> Balance:
     """What an account comes to: as if what is due were booked now, in a book that is thrown away."""
     now = max(now, account.booked_at)
     if now >= min(account.next_expiry, account.next_timeout):
-        book = Book(account, grants, holds, now)
+        book = Book(account, grants, holds, now, months=months)
         book.book_due()
         account = book.account
     return Balance(available=account.posted - account.held, held=account.held, debt=account.debt)

@@ -8,9 +8,10 @@ from typing import Final
 from billing.ledger.burning import burn_order, is_due, next_expiry
 from billing.ledger.chain import HASH_VERSION, digest, digest_terms, seal
 from billing.ledger.entries import Entry, Move
+from billing.ledger.months import Months, months_of, was_ended
 from billing.ledger.places import EFFECTS, ROUTES, Line, moved
 from billing.ledger.refunds import clawback_lines, forgiving_lines
-from billing.state import Charge, CreditAccount, Grant, Hold
+from billing.state import Charge, CreditAccount, CustomerState, Grant, Hold
 from billing.values import (
     NEVER,
     NO_HOLD,
@@ -74,7 +75,7 @@ class Terms:
 class Book:
     """One account's book, open for a decision.
 
-    `grants` and `holds` are those that the decision may need, `now` is when it is booked.
+    `grants` and `holds` are those that the decision may need, `months` are those that run, `now` is when it is booked.
 
     Attributes:
         entries: what was posted, in order.
@@ -82,15 +83,29 @@ class Book:
         now: when everything is booked; never before the account's last booking.
     """
 
-    def __init__(self, account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold], now: datetime) -> None:
+    def __init__(
+        self,
+        account: CreditAccount,
+        grants: Iterable[Grant],
+        holds: Iterable[Hold],
+        now: datetime,
+        *,
+        months: Months,
+    ) -> None:
         self.entries: list[Entry] = []
         self.charges: list[Charge] = []
         self.now = now
         self._account = account
         self._grants = {grant.number: grant for grant in grants}
         self._holds = {hold.id: hold for hold in holds}
+        self._months = months
         # Whether the earliest expiry may be another by now.
         self._reopened = False
+
+    @classmethod
+    def of(cls, state: CustomerState, now: datetime) -> "Book":
+        """The book of a customer as it stands."""
+        return cls(state.account, state.grants, state.holds, now, months=months_of(state.subscriptions))
 
     @property
     def account(self) -> CreditAccount:
@@ -220,7 +235,8 @@ class Book:
     def put_right(self, numbers: Iterable[int], *, since: datetime, forgives: bool = False) -> None:
         """Post what is due of grants that credits returned to, or that more was spent of: refunds first, then expiry.
 
-        `since` is when they returned; `forgives` also takes debt off that is no longer due.
+        What returns to a grant that a renewal has ended expires there and then. `since` is when they returned;
+        `forgives` also takes debt off that is no longer due.
         """
         for number in numbers:
             if forgives:
@@ -228,7 +244,9 @@ class Book:
                 self._follow_up(EntryKind.REINSTATE, lines, "reinstate", number)
             self._follow_up(EntryKind.CLAWBACK, clawback_lines(self._grants[number]), "clawback", number)
             grant = self._grants[number]
-            if is_due(grant, self.now):
+            if grant.remaining and was_ended(grant, self._months):
+                self.expire(grant, occurred_at=since)
+            elif is_due(grant, self.now):
                 self.expire(grant, occurred_at=max(grant.expires_at, since))
 
     def allocate(self, count: int, credit: Place) -> list[Line]:

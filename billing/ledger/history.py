@@ -10,6 +10,7 @@ from billing.ledger.balance import Balance, balance_of
 from billing.ledger.burning import next_expiry
 from billing.ledger.chain import FIRST_HEAD
 from billing.ledger.entries import Entry
+from billing.ledger.months import months_by
 from billing.ledger.tracks import Tracks
 from billing.state import CreditAccount, Grant, Hold
 from billing.values import EPOCH, NEVER, HoldState
@@ -25,7 +26,7 @@ class Past:
 
     def balance_at(self, moment: datetime) -> Balance:
         """What it came to at a moment before the next entry; what was due by then counts, booked or not."""
-        return balance_of(self.account, self.grants, self.holds, moment)
+        return balance_of(self.account, self.grants, self.holds, moment, months=months_by(self.grants))
 
 
 def booked_by(entries: Iterable[Entry], moment: datetime) -> Iterable[Entry]:

@@ -283,10 +283,10 @@ def test_rule_13_a_plan_rolls_over_as_much_as_it_allows() -> None:
     history.follow(truth(ROLLING, billed_at=of_2027(1, 20)), "pending_change")
     assert history.lines()[2:] == [("expire", -38), ("grant", 25), ("grant", 60)]
     rolled = history.all_grants[3]
-    assert (rolled.origin, rolled.provider, rolled.period_starts_at) == ("plan", "github_marketplace", None)
+    assert (rolled.origin, rolled.provider, rolled.period_starts_at) == ("plan", "github_marketplace", day(12, 20))
     assert rolled.expires_at == history.all_grants[4].expires_at == of_2027(1, 23)
     assert history.journal[3].key == "rollover:github_marketplace:1797724800000"
-    assert history.period.granted == 60, "what rolls over belongs to no period"
+    assert history.period.granted == 60, "what rolls over counts in no period"
     history.now = of_2027(1, 20, 12)
     history.do(spend(80, key="fix:1"))
     history.follow(truth(ROLLING, billed_at=of_2027(2, 20)), "pending_change")

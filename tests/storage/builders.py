@@ -180,7 +180,7 @@ class Booking:
     notes: list[NoteRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book = Book(self.state.account, self.state.grants, self.state.holds, self.now)
+        self.book = Book.of(self.state, self.now)
 
     def grant(self, amount: int, key: str, *, expires_at: datetime = NEVER, why: str = "") -> Entry:
         """Give credits."""
