@@ -1,10 +1,11 @@
 """Why a balance is what it is: the story of each grant, and the reasons why there isn't more. Data; others word it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
+from typing import Final, Self
 
 from billing.decide.endings import UNCONFIRMED_FOR
 from billing.ledger.book import Book
@@ -14,6 +15,12 @@ from billing.ledger.months import months_by
 from billing.standing import is_living
 from billing.state import CreditAccount, CustomerState, Grant, Hold, Subscription
 from billing.values import HoldState, Place, Provider, SubscriptionState
+
+REPAYMENT: Final[Mapping[tuple[str, str], int]] = {(Place.GRANT, Place.DEBT): 1, (Place.DEBT, Place.GRANT): -1}
+"""The moves by which a grant makes up for debt, and gets back what it made up for."""
+
+WAIVING: Final[Mapping[tuple[str, str], int]] = {(Place.WAIVED, Place.USED): 1, (Place.USED, Place.WAIVED): -1}
+"""The moves by which usage is waived, and by which that is taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,24 +145,60 @@ Reason = (
 """Why there aren't more credits than there are."""
 
 
+@dataclass(slots=True)
+class Told:
+    """What a journal tells beside the figures of its grants, followed from its first entry on.
+
+    Memory grows with the grants and with the debt that is open, not with the entries.
+
+    Attributes:
+        debt_entries: the entries that changed the debt since there last was none.
+        repaid: how much debt each grant made up for, and didn't get back.
+        waived: what was used while billing was off, and not taken back.
+    """
+
+    debt_entries: list[Entry] = field(default_factory=list)
+    repaid: Counter[int] = field(default_factory=Counter)
+    waived: int = 0
+    _debt: int = 0
+
+    def read(self, entries: Iterable[Entry]) -> None:
+        """Follow the next entries, which ascend."""
+        for entry in entries:
+            for move in entry.moves:
+                route = (move.debit, move.credit)
+                if route in REPAYMENT:
+                    self.repaid[move.grant_number] += REPAYMENT[route] * move.amount
+                self.waived += WAIVING.get(route, 0) * move.amount
+            if entry.debt_after == 0:
+                self.debt_entries.clear()
+            elif entry.debt_after != self._debt:
+                self.debt_entries.append(entry)
+            self._debt = entry.debt_after
+
+    def and_then(self, entries: Iterable[Entry]) -> Self:
+        """What the journal would tell if these entries followed; this stays as it is."""
+        told = replace(self, debt_entries=list(self.debt_entries), repaid=Counter(self.repaid))
+        told.read(entries)
+        return told
+
+
 def break_down(
-    account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold], entries: Iterable[Entry], now: datetime
+    account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold], told: Told, now: datetime
 ) -> Breakdown:
     """Take a balance apart.
 
     Args:
-        account: as it stood behind the last of the entries.
+        account: as it stood at some entry.
         grants: all that were ever made, as they stood then.
         holds: all that were open then.
-        entries: all that were booked by then, in order.
+        told: what the journal tells up to that entry.
         now: the moment; what was due by it is seen as booked.
     """
     grants = tuple(grants)
     book = Book(account, grants, holds, max(now, account.booked_at), months=months_by(grants))
     book.book_due()
-    entries = tuple(entries)
-    repaid = _net(entries, (Place.GRANT, Place.DEBT), (Place.DEBT, Place.GRANT))
-    waived = _net(entries, (Place.WAIVED, Place.USED), (Place.USED, Place.WAIVED))
+    told = told.and_then(book.entries)
     still_open = (hold for hold in book.holds if hold.state is HoldState.OPEN)
     return Breakdown(
         at=book.now,
@@ -163,10 +206,10 @@ def break_down(
         available=book.available,
         held=book.account.held,
         debt=book.debt,
-        stories=tuple(_story(grant, repaid[grant.number]) for grant in sorted(book.grants, key=burn_rank)),
+        stories=tuple(_story(grant, told.repaid[grant.number]) for grant in sorted(book.grants, key=burn_rank)),
         holds=tuple(sorted(still_open, key=lambda hold: (hold.expires_at, hold.id))),
-        debt_entries=_debt_entries((*entries, *book.entries)),
-        waived=waived[0],
+        debt_entries=tuple(told.debt_entries),
+        waived=told.waived,
     )
 
 
@@ -175,16 +218,6 @@ def reasons_why_not_more(state: CustomerState, now: datetime) -> tuple[Reason, .
     now = max(now, state.account.booked_at)
     of_plans = (_plan_reasons(subscription, now) for subscription in state.subscriptions)
     return tuple(chain(_signup_reasons(state), *of_plans))
-
-
-def _net(entries: Iterable[Entry], there: tuple[str, str], back: tuple[str, str]) -> Counter[int]:
-    """How many credits went one way and not back, by grant; 0 is none."""
-    net: Counter[int] = Counter()
-    for entry in entries:
-        for move in entry.moves:
-            route = (move.debit, move.credit)
-            net[move.grant_number] += (route == there) * move.amount - (route == back) * move.amount
-    return net
 
 
 def _story(grant: Grant, repaid: int) -> GrantStory:
@@ -199,19 +232,6 @@ def _story(grant: Grant, repaid: int) -> GrantStory:
         left=grant.remaining,
         owed=grant.owed,
     )
-
-
-def _debt_entries(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """The entries that changed the debt since there last was none."""
-    since: list[Entry] = []
-    debt = 0
-    for entry in entries:
-        if entry.debt_after == 0:
-            since.clear()
-        elif entry.debt_after != debt:
-            since.append(entry)
-        debt = entry.debt_after
-    return tuple(since)
 
 
 def _signup_reasons(state: CustomerState) -> Iterator[Reason]:

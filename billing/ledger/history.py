@@ -1,16 +1,12 @@
-"""How an account stood back then, by its journal: at an entry, or at a moment."""
+"""How an account stood behind an entry, by its journal."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import takewhile
 from typing import Any
 
-from billing.ledger.balance import Balance, balance_of
 from billing.ledger.burning import next_expiry
 from billing.ledger.chain import FIRST_HEAD
 from billing.ledger.entries import Entry
-from billing.ledger.months import months_by
 from billing.ledger.tracks import Tracks
 from billing.state import CreditAccount, Grant, Hold
 from billing.values import EPOCH, NEVER, HoldState
@@ -24,45 +20,46 @@ class Past:
     grants: tuple[Grant, ...]
     holds: tuple[Hold, ...]
 
-    def balance_at(self, moment: datetime) -> Balance:
-        """What it came to at a moment before the next entry; what was due by then counts, booked or not."""
-        return balance_of(self.account, self.grants, self.holds, moment, months=months_by(self.grants))
 
+class Rereading:
+    """Follows a journal from its first entry on, to tell how the account stood behind the last one that was read.
 
-def booked_by(entries: Iterable[Entry], moment: datetime) -> Iterable[Entry]:
-    """Those of the entries, which ascend, that were booked by this moment."""
-    return takewhile(lambda entry: entry.recorded_at <= moment, entries)
-
-
-def as_of(account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold], entries: Iterable[Entry]) -> Past:
-    """How the account stood behind the last of these entries, which are all from the first on.
-
-    `account`, `grants` and `holds` are as they stand today, all that there ever were: their terms never change, and the
-    entries tell the rest.
+    Memory grows with the account's grants, holds and charges, not with its entries.
     """
-    tracks = Tracks()
-    posted = held = debt = version = 0
-    head, booked_at = FIRST_HEAD, EPOCH
-    for entry in entries:
-        tracks.follow(entry)
-        posted, held, debt, version = entry.balance_after, entry.held_after, entry.debt_after, entry.seq
-        head, booked_at = entry.hash, entry.recorded_at
-    grants_then = tuple(_grant_then(grant, tracks) for grant in grants if grant.number in tracks.grants)
-    holds_then = tuple(_hold_then(hold, tracks) for hold in holds if hold.id in tracks.holds)
-    timeouts = (hold.expires_at for hold in holds_then if hold.state is HoldState.OPEN)
-    account_then = replace(
-        account,
-        posted=posted,
-        held=held,
-        debt=debt,
-        version=version,
-        grants_made=len(grants_then),
-        next_expiry=next_expiry(grants_then),
-        next_timeout=min(timeouts, default=NEVER),
-        booked_at=booked_at,
-        head=head,
-    )
-    return Past(account=account_then, grants=grants_then, holds=holds_then)
+
+    def __init__(self) -> None:
+        self._tracks = Tracks()
+        self._last: Entry | None = None
+
+    def read(self, entries: Iterable[Entry]) -> None:
+        """Follow the next entries, which ascend."""
+        for entry in entries:
+            self._tracks.follow(entry)
+            self._last = entry
+
+    def past(self, account: CreditAccount, grants: Iterable[Grant], holds: Iterable[Hold]) -> Past:
+        """How the account stood behind the last entry that was read; before the first one if there was none.
+
+        `account`, `grants` and `holds` are as they stand today, all that there ever were: their terms never change, and
+        the entries tell the rest.
+        """
+        tracks, last = self._tracks, self._last
+        grants_then = tuple(_grant_then(grant, tracks) for grant in grants if grant.number in tracks.grants)
+        holds_then = tuple(_hold_then(hold, tracks) for hold in holds if hold.id in tracks.holds)
+        timeouts = (hold.expires_at for hold in holds_then if hold.state is HoldState.OPEN)
+        account_then = replace(
+            account,
+            posted=last.balance_after if last else 0,
+            held=last.held_after if last else 0,
+            debt=last.debt_after if last else 0,
+            version=last.seq if last else 0,
+            grants_made=len(grants_then),
+            next_expiry=next_expiry(grants_then),
+            next_timeout=min(timeouts, default=NEVER),
+            booked_at=last.recorded_at if last else EPOCH,
+            head=last.hash if last else FIRST_HEAD,
+        )
+        return Past(account=account_then, grants=grants_then, holds=holds_then)
 
 
 def _grant_then(grant: Grant, tracks: Tracks) -> Grant:

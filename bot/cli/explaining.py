@@ -1,18 +1,17 @@
 """Why a balance is what it is, in words: what billing took apart, told grant by grant and reason by reason."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from billing.commands import Note
 from billing.errors import UnknownEntryError
-from billing.explain import Breakdown, GrantStory, Reason, break_down, reasons_why_not_more
-from billing.ledger.entries import Entry
-from billing.ledger.history import as_of, booked_by
+from billing.explain import Breakdown, GrantStory, Reason, Told, break_down, reasons_why_not_more
+from billing.ledger.history import Rereading
 from billing.plans import Plan
 from billing.standing import effective_plan
-from billing.state import CustomerState
+from billing.state import CreditAccount, CustomerState
 from billing.values import NEVER, Origin
 from bot.cli.customer_record import grant_record
 from bot.cli.database import Session, with_database
@@ -22,6 +21,7 @@ from bot.cli.hold_words import hold_in_words, hold_record
 from bot.cli.output import credits_in_words, print_json, print_lines, readable_time, rfc3339
 from bot.cli.reason_words import reason_in_words, reason_kind
 from bot.cli.statement import PAGE_SIZE
+from storage.journal import JournalPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,50 +51,56 @@ def print_explanation(reference: str, *, at: datetime | None, seq: int | None, a
 
 
 async def _explain(session: Session, reference: str, *, at: datetime | None, seq: int | None) -> Explained:
-    """Take a customer's balance apart, as it stood at one moment beside a server that goes on writing."""
-    state, now = await session.whole_customer(reference), session.clock.now()
-    if at is not None and at > now:
-        raise WrongUseError(f"{readable_time(at)} is yet to come.", "Give a moment that has passed by --at.")
-    entries, notes = await _journal(session, state)
-    if at is None and seq is None:
-        return Explained(
-            state=state,
-            breakdown=break_down(state.account, state.grants, state.holds, entries, now),
-            plan=effective_plan(state, session.plans),
-            reasons=reasons_why_not_more(state, now),
-            notes=notes,
-        )
-    breakdown = _back_then(state, entries if at is None else list(booked_by(entries, at)), at=at, seq=seq)
-    return Explained(state=state, breakdown=breakdown, plan=None, reasons=(), notes=notes)
-
-
-def _back_then(state: CustomerState, entries: list[Entry], *, at: datetime | None, seq: int | None) -> Breakdown:
-    """Take a balance apart as it was.
+    """Take a customer's balance apart, as it stood at one moment beside a server that goes on writing.
 
     Raises:
         UnknownEntryError: there is no such entry yet.
     """
-    if seq is not None:
-        if seq > len(entries):
-            raise UnknownEntryError(seq)
-        entries = entries[:seq]
-    past = as_of(state.account, state.grants, state.holds, entries)
-    return break_down(past.account, past.grants, past.holds, entries, at or past.account.booked_at)
-
-
-async def _journal(session: Session, state: CustomerState) -> tuple[list[Entry], dict[int, Note]]:
-    """Return all entries up to where the account stands, and their notes."""
-    entries: list[Entry] = []
+    state, now = await session.whole_customer(reference), session.clock.now()
+    if at is not None and at > now:
+        raise WrongUseError(f"{readable_time(at)} is yet to come.", "Give a moment that has passed by --at.")
+    is_past = at is not None or seq is not None
+    told, rereading = Told(), Rereading()
     notes: dict[int, Note] = {}
-    account = state.account
-    seq = 0
-    while seq < account.version and (
-        page := await session.database.reads.entries(account.id, after_seq=seq, limit=PAGE_SIZE)
-    ):
-        entries += [entry for entry in page.entries if entry.seq <= account.version]
+    last = 0
+    async for page in _pages(session, state.account, at=at, seq=seq):
+        last = page.entries[-1].seq
+        told.read(page.entries)
+        if is_past:
+            rereading.read(page.entries)
+        # Notes are shown of the entries that made the debt, and of no others.
         notes |= page.notes
-        seq = page.entries[-1].seq
-    return entries, notes
+        notes = {entry.seq: notes[entry.seq] for entry in told.debt_entries if entry.seq in notes}
+    if not is_past:
+        return Explained(
+            state=state,
+            breakdown=break_down(state.account, state.grants, state.holds, told, now),
+            plan=effective_plan(state, session.plans),
+            reasons=reasons_why_not_more(state, now),
+            notes=notes,
+        )
+    if seq is not None and seq > last:
+        raise UnknownEntryError(seq)
+    past = rereading.past(state.account, state.grants, state.holds)
+    breakdown = break_down(past.account, past.grants, past.holds, told, at or past.account.booked_at)
+    return Explained(state=state, breakdown=breakdown, plan=None, reasons=(), notes=notes)
+
+
+async def _pages(
+    session: Session, account: CreditAccount, *, at: datetime | None, seq: int | None
+) -> AsyncIterator[JournalPage]:
+    """Yield the journal up to where the account stands, or to a moment, or to an entry; one page at a time."""
+    end = account.version if seq is None else min(seq, account.version)
+    after = 0
+    while after < end and (
+        page := await session.database.reads.entries(account.id, after_seq=after, limit=min(PAGE_SIZE, end - after))
+    ):
+        entries = page.entries if at is None else tuple(entry for entry in page.entries if entry.recorded_at <= at)
+        if entries:
+            yield replace(page, entries=entries)
+        if len(entries) < len(page.entries):
+            return
+        after = page.entries[-1].seq
 
 
 def explanation_record(explained: Explained) -> dict[str, Any]:

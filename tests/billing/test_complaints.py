@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from billing.commands import Applied, Refused
 from billing.errors import HoldEndedError, InsufficientCreditsError
-from billing.ledger.history import as_of
 from billing.values import Origin
 from tests.billing.builders import MAX, PRO, STARTER, History, day, grant, note, spend, truth
 from tests.billing.looks import figures, held, moves, places, refusal, since, written
 from tests.billing.requests import adjust, buy, capture, hold, refund, release, reverse, usage
+from tests.billing.retelling import as_of
 
 
 def customer() -> History:

@@ -18,6 +18,7 @@ from billing.explain import (
     Reason,
     SignupAwaited,
     SignupWithheld,
+    Told,
     break_down,
     reasons_why_not_more,
 )
@@ -33,7 +34,9 @@ BILLED = day(12, 20)
 def taken_apart(history: History) -> Breakdown:
     """The balance of the moment, taken apart."""
     grants, holds = history.all_grants.values(), history.all_holds.values()
-    return break_down(history.customer.account, grants, holds, history.journal, history.now)
+    told = Told()
+    told.read(history.journal)
+    return break_down(history.customer.account, grants, holds, told, history.now)
 
 
 def reasons(history: History) -> tuple[Reason, ...]:

@@ -1,16 +1,21 @@
 """How an account stood back then: rebuilt from the journal, it is what was stored at that time."""
 
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
 import pytest
 
-from billing.ledger.history import as_of, booked_by
+from billing.explain import Told
+from billing.ledger.entries import Entry
+from billing.ledger.history import Rereading
 from billing.values import EPOCH, NEVER
 from tests.billing.builders import History, grant, spend
 from tests.billing.random_requests import random_request
 from tests.billing.requests import hold
+from tests.billing.retelling import as_of, balance_at, booked_by
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -45,7 +50,7 @@ def test_a_moment_counts_what_was_due_by_then_but_booked_later() -> None:
     def available(hours: float) -> tuple[int, int]:
         moment = start + timedelta(hours=hours)
         past = as_of(account, grants, holds, booked_by(history.journal, moment))
-        balance = past.balance_at(moment)
+        balance = balance_at(past, moment)
         return balance.available, balance.held
 
     assert available(1) == (6, 3)
@@ -59,4 +64,29 @@ def test_before_the_first_entry_there_was_nothing() -> None:
     history.install()
     past = as_of(history.customer.account, history.all_grants.values(), (), booked_by(history.journal, EPOCH))
     assert (past.account.version, past.account.posted, past.grants, past.holds) == (0, 0, (), ())
-    assert past.balance_at(history.now).available == 0
+    assert balance_at(past, history.now).available == 0
+
+
+@pytest.mark.parametrize("follower", [Rereading, Told])
+def test_what_is_kept_of_a_journal_does_not_grow_with_its_entries(follower: type[Rereading | Told]) -> None:
+    history = History()
+    history.install()
+    history.do(spend(1, key="k"))
+    first, second = history.journal
+
+    def journal(count: int) -> Iterator[Entry]:
+        yield first
+        for seq in range(2, count + 1):
+            yield replace(second, seq=seq, moves=())
+
+    def peak(work: Callable[[Iterable[Entry]], object]) -> int:
+        """The most bytes that were in use while a long journal went by."""
+        tracemalloc.start()
+        try:
+            work(journal(10_000))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(follower().read) < 50_000
+    assert peak(list) > 1_000_000, "that is how much a whole one takes"

@@ -1,10 +1,14 @@
 """The words for every reason and every end that a grant's credits can have."""
 
+import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from billing.commands import AdjustCredits, Note
 from billing.explain import (
     GrantStory,
     PeriodAwaited,
@@ -21,6 +25,12 @@ from billing.state import Grant
 from billing.values import NEVER, Category, Origin, Provider
 from bot.cli.explaining import story_in_words
 from bot.cli.reason_words import reason_in_words
+from bot.cli.statement import PAGE_SIZE
+from sandbox.clock import VirtualClock
+from storage.database import Database
+from tests.cli.conftest import Settings
+from tests.cli.running import invoke
+from tests.cli.seeding import OCTOCAT, Seeding
 
 NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)
 MIDNIGHT = NOON.replace(hour=0)
@@ -103,3 +113,48 @@ def test_an_expiry_is_told_of_what_is_left() -> None:
 
     assert told(mortal, used=4, left=1).endswith("4 used, 1 left, expires 2026-01-11 12:00:00Z")
     assert told(mortal, used=5).endswith("5 used")
+
+
+def write_a_long_journal(settings: Settings) -> None:
+    """Three credits are owed by an entry, then sums come and go that change the debt, over more than one page."""
+
+    async def write() -> None:
+        clock = VirtualClock()
+        database = Database.connect(settings["DATABASE_URL"], clock=clock)
+        await database.open()
+        seeding = Seeding(database, clock)
+        customer_id = await seeding.customer(OCTOCAT)
+        for number in range(PAGE_SIZE + 4):
+            change = -8 if number == 0 else 2 if number % 2 else -2
+            note = Note(text=f"reason {number}", actor_name="Ada", salt=b"salt")
+            await seeding.carry_out(
+                AdjustCredits(customer_id=customer_id, change=change, key=f"key {number}", actor="operator", note=note)
+            )
+        await database.close()
+
+    asyncio.run(write())
+
+
+def test_a_journal_of_many_pages_is_explained_whole_and_at_any_entry(seeded_sqlite: Settings) -> None:
+    write_a_long_journal(seeded_sqlite)
+
+    def explained(*options: str) -> dict[str, Any]:
+        ended = invoke("credits", "explain", "github:@octocat", "--json", *options, settings=seeded_sqlite)
+        assert ended.code == 0, ended.stderr
+        record: dict[str, Any] = json.loads(ended.stdout)
+        return record
+
+    whole = explained()
+    last = whole["entry"]
+    assert last == PAGE_SIZE + 5
+    assert [entry["entry"] for entry in whole["debt_entries"]] == list(range(2, last + 1))
+    assert ["reason" in entry["text"] for entry in whole["debt_entries"]] == [True] * (last - 1)
+    for seq in (PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, last):
+        behind = explained("--seq", str(seq))
+        assert (behind["entry"], behind["debt"]) == (seq, 1 if seq % 2 else 3)
+        assert behind["debt_entries"] == whole["debt_entries"][: seq - 1]
+        then = explained("--at", behind["at"])
+        assert then["entry"] >= seq
+        assert explained("--seq", str(then["entry"]))["debt_entries"] == then["debt_entries"]
+    words = invoke("credits", "explain", "github:@octocat", "--seq", str(last + 1), settings=seeded_sqlite)
+    assert (words.code, f"There is no entry {last + 1}." in words.stderr) == (1, True)

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from billing.ledger.history import as_of, booked_by
 from billing.values import CustomerId, HoldId, HoldState, Origin
 from sandbox.clock import VirtualClock
 from storage.database import Database
+from tests.billing.retelling import as_of, balance_at, booked_by
 from tests.storage.builders import MANY, provision
 from tests.storage.every_command import PAID, Desk
 from tests.storage.raw import execute
@@ -55,7 +55,7 @@ async def test_the_balance_of_any_moment_is_what_the_whole_journal_says(
     for moment in moments(start - timedelta(hours=1), clock.now() + timedelta(hours=12)):
         found = await database.reads.balance_at(desk.customer_id, moment)
         then = as_of(book.account, book.grants, book.holds, booked_by(journal, moment))
-        assert found == then.balance_at(moment), moment
+        assert found == balance_at(then, moment), moment
         seen.add(found)
 
     assert len(seen) > 8
