@@ -10,9 +10,10 @@ from billing.decide.spending import waive_rest
 from billing.ledger.book import Book, Voucher
 from billing.ledger.burning import burn_rank
 from billing.ledger.entries import Entry
+from billing.ledger.months import months_by, was_ended
 from billing.ledger.places import Line
 from billing.state import Grant
-from billing.values import EntryKind, Origin, Place, to_the_millisecond
+from billing.values import EntryKind, Place, to_the_millisecond
 
 
 def record_usage(book: Book, command: RecordUsage, voucher: Voucher, facts: Facts) -> Entry:
@@ -43,15 +44,6 @@ def record_usage(book: Book, command: RecordUsage, voucher: Voucher, facts: Fact
 
 
 def _ended_at(grant: Grant, grants: Sequence[Grant]) -> datetime:
-    """When the grant came to its end: at its own, unless the next month of its plan had it expire before that."""
-    months = [each for each in grants if each.origin is Origin.PLAN and each.provider == grant.provider]
-    # What rolled over belongs to no month, but came with one.
-    own = {each.period_starts_at for each in months if each.effective_at == grant.effective_at}
-    later = [
-        each.effective_at
-        for each in months
-        if grant.origin is Origin.PLAN
-        and each.effective_at > grant.effective_at
-        and each.period_starts_at not in {None, *own}
-    ]
+    """When the grant came to its end: at its own, unless a later month of its plan had ended it before that."""
+    later = (each.effective_at for each in grants if was_ended(grant, months_by((each,))))
     return min((grant.expires_at, *later))

@@ -88,7 +88,10 @@ def check(history: History, marketplace: Marketplace, periods: list[Period]) -> 
     period = history.subscription.period
     if period is None:
         return
-    granted = sum(each.amount for each in history.all_grants.values() if each.period_starts_at == period.starts_at)
+    # What rolled over into a period isn't granted in it.
+    made = [entry.moves[0].grant_number for entry in history.journal if entry.key.startswith("plan:")]
+    months = [history.all_grants[number] for number in made]
+    granted = sum(each.amount for each in months if each.period_starts_at == period.starts_at)
     assert granted == period.granted <= period.target <= period.allowance
     assert period.granted <= marketplace.highest_since(midnight(utc_date(period.starts_at)), history.now)
     assert period.starts_at < period.ends_at
