@@ -20,7 +20,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidTerms:
-    """That money may pay for what the credits don't cover: at most so many units, at this price each."""
+    """That money may pay for what the credits don't cover: at most so many units (up to 1,000), at this price each."""
 
     units: int
     price_cents: int
@@ -77,7 +77,7 @@ class AdjustCredits:
 class SpendCredits:
     """Spend credits now. Refused if fewer are available and money may not pay for the rest.
 
-    `reference` holds ids only, such as `repository:7#12`.
+    `reference` holds ids only, such as `repository:7#12`; `occurred_at` is when it happened, by the caller's clock.
     """
 
     customer_id: CustomerId

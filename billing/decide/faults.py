@@ -27,6 +27,12 @@ BY_REQUEST: Final = frozenset({Origin.GOODWILL, Origin.PURCHASE, Origin.MIGRATIO
 MOST: Final = 1_000_000_000
 """The most credits, units or cents that a request can be about. Sums of them fit the database's whole numbers."""
 
+MOST_PAID_UNITS: Final = 1_000
+"""The most units that money may pay for by one request: each one is a grant and a charge of its own in one entry."""
+
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""How far ahead of ours a caller's clock may be."""
+
 LATEST_USAGE: Final = timedelta(days=30)
 """How long ago usage may have happened that is booked late."""
 
@@ -60,6 +66,8 @@ def untimely(command: KeyedCommand, now: datetime) -> BillingError | None:
         return ExpiredGrantError(command.expires_at)
     if isinstance(command, RecordUsage):
         return _usage(command, now)
+    if isinstance(command, SpendCredits) and command.occurred_at > now + CLOCKS_DIFFER:
+        return InvalidTimeError("credits can't be spent before what they pay for has happened")
     return None
 
 
@@ -79,6 +87,8 @@ def _paid(paid: PaidTerms | None) -> BillingError | None:
     for what, value in (("paid units", paid.units), ("the price of a unit", paid.price_cents)):
         if not _is_whole(value):
             return InvalidAmountError(what, value)
+    if paid.units > MOST_PAID_UNITS:
+        return InvalidAmountError(f"paid units, of which {MOST_PAID_UNITS} are the most,", paid.units)
     return None
 
 

@@ -6,7 +6,7 @@ before it is the version of this encoding. Changing anything here needs a new ve
 booked must verify for ever (docs/decisions/0016-hash-chain-and-notes.md).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from operator import attrgetter
@@ -100,9 +100,9 @@ def digest(kind: str, fields: Iterable[Field], version: int = RECORD_VERSION) ->
     return sha256(b"".join(parts)).digest()
 
 
-def entry_fields(entry: Entry) -> tuple[Field, ...]:
+def entry_fields(entry: Entry) -> Sequence[Field]:
     """All of the entry that its hash covers, in order: the attributes of its version, how many moves, and each move."""
-    fields: tuple[Field, ...] = (*_HASHED_OF[entry.hash_version](entry), len(entry.moves))
+    fields: list[Field] = [*_HASHED_OF[entry.hash_version](entry), len(entry.moves)]
     for move in entry.moves:
         fields += (move.line, move.debit, move.credit, move.grant_number, move.amount)
     return fields

@@ -47,8 +47,15 @@ def test_the_second_encoding_is_the_one_that_was_booked_by() -> None:
 
 def test_what_is_hashed_of_an_entry_can_be_had_in_order() -> None:
     entry = replace(ENTRY, hash_version=2, moves=ENTRY.moves[:1])
-    assert entry_fields(entry)[-12:] == (b"", "credit", 0, 0, 0, 0, 1, 0, "grant", "used", 1, 1)
+    assert list(entry_fields(entry)[-12:]) == [b"", "credit", 0, 0, 0, 0, 1, 0, "grant", "used", 1, 1]
     assert digest("entry", entry_fields(entry), 2) == hash_entry(entry)
+
+
+def test_an_entry_of_very_many_moves_is_hashed_in_a_time_that_grows_with_them() -> None:
+    """In one that grows with their square, this would take until the test is ended from outside."""
+    count = 500_000
+    entry = replace(ENTRY, moves=ENTRY.moves[:1] * count)
+    assert len(entry_fields(entry)) == len(entry_fields(replace(ENTRY, moves=()))) + 5 * count
 
 
 def test_long_fields_are_hashed_with_their_length_too() -> None:

@@ -12,10 +12,12 @@ from billing.errors import (
     InsufficientCreditsError,
     InvalidAmountError,
     InvalidKeyError,
+    InvalidTimeError,
     UnknownCustomerError,
 )
 from billing.values import Credits, CustomerId
 from tests.billing.builders import CUSTOMER_ID, History, day, grant, note, revoke, spend
+from tests.billing.looks import refusal, written
 
 
 @pytest.fixture
@@ -115,6 +117,17 @@ def test_rule_06_a_malformed_request_is_refused_and_its_key_stays_free(history: 
     assert past.outcome.error.expires_at == history.now
     assert nothing.refusals == past.refusals == ()
     assert isinstance(history.do(spend(1, key="k")).outcome, Applied)
+
+
+def test_a_spend_may_be_ahead_of_our_clock_by_five_minutes(history: History) -> None:
+    """Callers' clocks differ from ours. What is farther ahead hasn't happened, and its key stays free."""
+    early = spend(1, key="k", at=history.now + timedelta(minutes=5, milliseconds=1))
+    error = refusal(history.do(early))
+    assert isinstance(error, InvalidTimeError)
+    assert error.problem
+    written(history.do(spend(1, key="k", at=history.now + timedelta(minutes=5))))
+    assert history.journal[-1].occurred_at == history.now + timedelta(minutes=5)
+    assert history.do(early).entries == (), "the key has its answer now, whenever it is asked about again"
 
 
 def test_a_command_about_nobody_is_refused() -> None:

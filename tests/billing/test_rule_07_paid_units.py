@@ -133,3 +133,13 @@ def test_rule_07_terms_are_whole_numbers(history: History, terms: PaidTerms) -> 
 def test_rule_07_what_a_paid_spend_is_about_stands_with_its_units(history: History) -> None:
     history.do(replace(spend(7, key="fix", reference="repository:9#3"), paid=paid(2)))
     assert hold_of(history).reference == "repository:9#3"
+
+
+def test_rule_07_one_request_is_about_a_thousand_paid_units_at_most(history: History) -> None:
+    """Each is a grant and a charge of its own, in one entry."""
+    for request in (hold(7, key="k", terms=paid(1_001)), replace(spend(7, key="k"), paid=paid(1_001))):
+        error = refusal(history.do(request))
+        assert isinstance(error, InvalidAmountError)
+        assert error.value == 1_001
+    history.do(replace(spend(1_005, key="k"), paid=paid(1_000)))
+    assert len(history.charges) == 1_000
