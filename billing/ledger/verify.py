@@ -59,6 +59,7 @@ class Audit:
         self._held = 0
         self._debt = 0
         self._head = FIRST_HEAD
+        self._version = min(HASHED_FIELDS)
         self._recorded_at = EPOCH
         self._units: set[str] = set()
         self._tracks = Tracks()
@@ -95,9 +96,11 @@ class Audit:
         self._require(entry.previous_hash == self._head, "doesn't follow the entry before it", entry.seq)
         self._require(entry.hash_version in HASHED_FIELDS, "is of an encoding that there isn't", entry.seq)
         self._require(entry.hash == hash_entry(entry), "was changed: its hash is another", entry.seq)
+        self._require(entry.hash_version >= self._version, "is of an older encoding than the one before it", entry.seq)
         self._require(entry.recorded_at >= self._recorded_at, "was booked before its predecessor", entry.seq)
         self._seq = entry.seq
         self._head = entry.hash
+        self._version = entry.hash_version
         self._recorded_at = entry.recorded_at
         self._units.add(entry.unit)
 

@@ -336,3 +336,26 @@ def test_a_journal_is_read_page_by_page() -> None:
     assert audit.read([replace(JOURNAL[0], account_id=AccountId(99))], {}) == Offence(
         account_id=ACCOUNT_ID, seq=1, problem="belongs to account 99"
     )
+
+
+def test_an_older_encoding_does_not_come_back() -> None:
+    """It leaves more of an entry out of its hash: whoever could go back to it could forge the rest."""
+    history = History()
+    history.install()
+    for number in range(2):
+        history.do(spend(1, key=f"s{number}"))
+    account, (first, second, third) = history.customer.account, history.journal
+
+    def found(*versions: int) -> Offence | None:
+        journal: list[Entry] = []
+        for entry, version in zip((first, second, third), versions, strict=True):
+            head = journal[-1].hash if journal else entry.previous_hash
+            linked = replace(entry, hash_version=version, previous_hash=head)
+            journal.append(replace(linked, hash=hash_entry(linked)))
+        grants = tuple(history.all_grants.values())
+        return verify_account(replace(account, head=journal[-1].hash), grants, journal, {})
+
+    assert [found(*versions) for versions in ((1, 1, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2))] == [None] * 4
+    problem = "is of an older encoding than the one before it"
+    assert found(1, 2, 1) == Offence(account_id=account.id, seq=3, problem=problem)
+    assert found(2, 1, 2) == Offence(account_id=account.id, seq=2, problem=problem)
