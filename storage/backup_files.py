@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -195,10 +196,12 @@ def _free_name(database: Path) -> Path:
 
 
 def _hand_over(draft: Path, database: Path) -> None:
-    """Let the draft belong to whom the database belongs: restoring as root mustn't lock the server out."""
-    owner = database.stat()
-    if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
-        os.chown(draft, owner.st_uid, owner.st_gid)
+    """Let the draft belong to whom the database belongs, and be open to whom that is: root may restore it."""
+    old = database.stat()
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        os.chown(draft, old.st_uid, old.st_gid)
+    # Only after its owner: changing that clears some of the mode.
+    draft.chmod(stat.S_IMODE(old.st_mode))
 
 
 def _opened(file: Path, patience_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:

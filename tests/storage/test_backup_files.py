@@ -273,6 +273,7 @@ def test_names_of_those_that_are_kept_are_not_taken_twice(live: Path, backup: Pa
 
 def test_a_new_database_replaces_nothing(backup: Path, tmp_path: Path) -> None:
     assert replace_database(backup, tmp_path / "new.db") is None
+    assert (tmp_path / "new.db").stat().st_mode & 0o777 == 0o600
     assert len(dumped(tmp_path / "new.db")["pings"]) == ROWS
 
 
@@ -308,7 +309,9 @@ def test_a_damaged_database_is_replaced_and_kept_as_it_is(live: Path, backup: Pa
     assert len(dumped(live)["pings"]) == ROWS
 
 
-def test_the_new_database_belongs_to_whom_the_old_one_did(live: Path, backup: Path) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o660])
+def test_the_new_database_belongs_to_whom_the_old_one_did(live: Path, backup: Path, mode: int) -> None:
+    live.chmod(mode)
     if os.geteuid() == 0:
         os.chown(live, 65534, 65534)
     owner = (live.stat().st_uid, live.stat().st_gid)
@@ -316,7 +319,7 @@ def test_the_new_database_belongs_to_whom_the_old_one_did(live: Path, backup: Pa
     replace_database(backup, live)
 
     assert (live.stat().st_uid, live.stat().st_gid) == owner
-    assert live.stat().st_mode & 0o777 == 0o600
+    assert live.stat().st_mode & 0o7777 == mode
 
 
 def test_folding_what_is_no_database_is_an_error(tmp_path: Path) -> None:
