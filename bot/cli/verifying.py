@@ -47,7 +47,9 @@ class Report:
 
 
 class Verification:
-    """Checks every account and every checkpoint. Memory grows with one page, and one account's grants.
+    """Checks every account and every checkpoint.
+
+    Memory grows with one page, and with one account's grants, holds and charges.
 
     Args:
         reads: of the database.
