@@ -18,6 +18,7 @@ from bot.statements.values import (
     plain,
     read_heading,
     require_names,
+    whole_number,
 )
 
 
@@ -35,7 +36,7 @@ def read_json(text: str) -> StatementFile:
         StatementFormatError: it is none.
     """
     try:
-        document = json.loads(text, object_pairs_hook=_without_repeats)
+        document = json.loads(text, object_pairs_hook=_without_repeats, parse_int=_whole_number)
     except (ValueError, RecursionError):
         raise StatementFormatError("", "isn't well-formed JSON") from None
     members = require_names(document, (*HEADING, "entries"), "")
@@ -74,6 +75,14 @@ def _read_entry(record: Any, place: int) -> Entry:  # noqa: ANN401 - JSON that a
 def _read_move(record: object, where: str) -> Move:
     members = require_names(record, MOVE_KINDS, where)
     return Move(**{name: parsed(name, kind, members[name], where) for name, kind in MOVE_KINDS.items()})
+
+
+def _whole_number(text: str) -> int:
+    """Refuse a number with another spelling, such as -0, that JSON allows."""
+    try:
+        return whole_number(text)
+    except ValueError:
+        raise StatementFormatError("", "has a malformed whole number") from None
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

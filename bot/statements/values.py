@@ -133,6 +133,8 @@ def _parsed(kind: Any, value: object) -> object:  # noqa: ANN401 - any kind of v
         return whole_number(str(value) if type(value) is int else "")
     if not isinstance(value, str):
         raise ValueError  # noqa: TRY004 - the file is wrong, not a type
+    # JSON can escape half of a pair of surrogates, which is no text and has no hash: the error is a ValueError, too.
+    value.encode()
     if kind is bytes:
         return bytes.fromhex(_matched(_BYTES, value))
     if kind is datetime:

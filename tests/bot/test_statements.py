@@ -277,6 +277,25 @@ def test_no_member_may_be_named_twice() -> None:
     assert found(content).problem == "has an object that names a member twice"
 
 
+@pytest.mark.parametrize("half", ["\\ud800", "\\udfff", "x\\udc00y"])
+def test_half_a_pair_of_surrogates_is_no_text(half: str) -> None:
+    """JSON can escape one, which no encoding has."""
+    assert found(written("json").replace(b'"=1+1"', f'"{half}"'.encode())).problem == "has a malformed key"
+    assert found(written("json").replace(b'"unit": "credit"', f'"unit": "{half}"'.encode())).problem
+    heading = written("json").replace(FORMAT.encode(), half.encode())
+    assert found(heading).problem == f"isn't a {FORMAT}"
+    named = written("json").replace(b'"closing_debt"', f'"{half}"'.encode())
+    assert found(named).problem == "lacks closing_debt"
+
+
+def test_a_whole_number_has_one_spelling() -> None:
+    content = written("json")
+    assert b'"closing_debt": 0' in content
+    for other in (b"-0", b"0.0", b"0e0", b"1" + b"0" * 19, b"-" + b"9" * 5_000):
+        changed = content.replace(b'"closing_debt": 0', b'"closing_debt": ' + other)
+        assert "malformed" in found(changed).problem, other
+
+
 def test_an_entry_of_the_first_version_has_no_columns_of_the_second() -> None:
     rows = list(csv.reader(io.StringIO(written("csv").decode(), newline="")))
     header, first = rows[20], rows[21]

@@ -126,8 +126,12 @@ def test_one_byte_is_enough_to_fail(signed_sqlite: Settings, tmp_path: Path) -> 
     (tmp_path / "changed.json").write_text(content.replace('"amount": -3', '"amount": -2'))
     (tmp_path / "richer.json").write_text(re.sub(r'"closing_debt": \d+', '"closing_debt": 12345', content))
 
-    changed, richer = check("changed.json"), check("richer.json", "--json")
+    (tmp_path / "halved.json").write_text(content.replace('"unit": "credit"', '"unit": "\\ud800"'))
 
+    changed, richer = check("changed.json"), check("richer.json", "--json")
+    halved = check("halved.json")
+
+    assert (halved.code, halved.stdout) == (1, "Broken: the statement has a malformed unit.\n")
     assert (changed.code, changed.stdout) == (1, "Broken: entry 3: was changed: its hash is another.\n")
     assert richer.code == 1
     assert "its entries come to" in json.loads(richer.stdout)["problem"]
