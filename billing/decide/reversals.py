@@ -13,9 +13,9 @@ from billing.ledger.refunds import clawback_lines
 from billing.values import EntryKind, Place
 
 WHY_NOT: Final[Mapping[EntryKind, str]] = {
-    EntryKind.HOLD: "release the hold instead",
-    EntryKind.RELEASE: "hold the credits anew instead",
-    EntryKind.EXTEND: "an extended hold ends by release or capture",
+    EntryKind.HOLD: "it ends when the App releases it, or by itself when its time is over",
+    EntryKind.RELEASE: "what was held is back, and only the App can hold it anew",
+    EntryKind.EXTEND: "the hold ends when the App captures or releases it, or by itself when its time is over",
     EntryKind.EXPIRE: "what expired stays expired; grant credits anew instead",
     EntryKind.CLAWBACK: "it follows the payment, or the entry by which the grant was taken back",
     EntryKind.REINSTATE: "it follows the payment, or the entry by which the grant was taken back",

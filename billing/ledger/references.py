@@ -4,10 +4,22 @@
 hold's; `until:` when the hold times out, in milliseconds; `reversed:` how much of a grant has to be given back.
 """
 
+import re
 from datetime import datetime
+from typing import Final
 
 from billing.ledger.entries import Entry
 from billing.values import from_milliseconds, to_milliseconds
+
+_OURS: Final = re.compile(
+    r"(terms:[0-9a-f]{32}(,[0-9a-f]{32})*|hold:[0-9a-f]{32}|until:[0-9]+|reversed:[0-9]+)", re.ASCII
+)
+"""A word of our own. An id of the caller's that only begins like one has another form."""
+
+
+def for_people(reference: str) -> str:
+    """A reference without the words of our own, which tell people nothing; "" if nothing else is there."""
+    return " ".join(each for each in reference.split(" ") if not _OURS.fullmatch(each))
 
 
 def until(moment: datetime) -> str:

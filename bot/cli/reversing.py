@@ -4,14 +4,15 @@ import re
 from typing import Any, Final
 
 from billing.commands import Note, ReverseEntry
-from billing.errors import UnknownEntryError
+from billing.errors import EntryNotReversibleError, UnknownEntryError
 from billing.ledger.entries import Entry
 from billing.state import CustomerState
+from billing.values import EntryKind, HoldState
 from bot.cli.corrections import ACTOR, about, balance_record, carried_out
 from bot.cli.database import Session, with_database
 from bot.cli.entry_words import entry_in_words
-from bot.cli.failures import WrongUseError
-from bot.cli.output import balance_in_words, print_json, print_lines, say
+from bot.cli.failures import CommandError, WrongUseError
+from bot.cli.output import balance_in_words, print_json, print_lines, readable_time, say
 from bot.cli.questions import require_yes
 
 ENTRY: Final = re.compile(r"(?P<reference>.+):(?P<seq>[1-9][0-9]{0,17})")
@@ -41,10 +42,14 @@ async def _reverse(session: Session, reference: str, seq: int, note: Note, *, ye
     state = await session.customer(reference)
     for line in about(session, state):
         say(line)
-    say(await _told(session, state, seq))
+    entry, told = await _told(session, state, seq)
+    say(told)
     require_yes(f"Take entry {seq} back?", yes=yes)
     command = ReverseEntry(customer_id=state.customer.id, seq=seq, actor=ACTOR, note=note)
-    done = await carried_out(session, command)
+    try:
+        done = await carried_out(session, command)
+    except EntryNotReversibleError as error:
+        raise await _with_way_out(session, entry, error) from error
     return {
         "customer_id": state.customer.id,
         "entry": seq,
@@ -55,8 +60,8 @@ async def _reverse(session: Session, reference: str, seq: int, note: Note, *, ye
     }
 
 
-async def _told(session: Session, state: CustomerState, seq: int) -> str:
-    """Return the entry in words.
+async def _told(session: Session, state: CustomerState, seq: int) -> tuple[Entry, str]:
+    """Return the entry, and itself in words.
 
     Raises:
         UnknownEntryError: there is none.
@@ -67,7 +72,25 @@ async def _told(session: Session, state: CustomerState, seq: int) -> str:
         raise UnknownEntryError(seq)
     grants = {grant.number: grant for grant in await reads.grants(state.account.id, include_closed=True)}
     (entry,) = page.entries
-    return f"entry {seq}, {_signed(entry)}: {entry_in_words(entry, grants, page.notes.get(seq))}"
+    return entry, f"entry {seq}, {_signed(entry)}: {entry_in_words(entry, grants, page.notes.get(seq))}"
+
+
+async def _with_way_out(session: Session, entry: Entry, error: EntryNotReversibleError) -> Exception:
+    """Return the refusal; that of an entry about a hold with a way out of its own, as no adjustment ends a hold."""
+    match entry.kind:
+        case EntryKind.HOLD | EntryKind.EXTEND:
+            hold = await session.database.reads.hold(entry.hold_id)
+            way_out = (
+                f"The App releases it, or it ends by itself at {readable_time(hold.expires_at)};"
+                " meanwhile: `tallyhook credits grant` gives as many."
+                if hold is not None and hold.state is HoldState.OPEN and hold.expires_at > session.clock.now()
+                else "The hold has ended, and what it held is back or was used: `tallyhook credits holds REF --all`."
+            )
+        case EntryKind.RELEASE:
+            way_out = "Have the App hold them again; `tallyhook credits revoke` takes away what nobody should use."
+        case _:
+            return error
+    return CommandError(f"Entry {error.seq} can't be reversed: {error.reason}.", way_out)
 
 
 def _signed(entry: Entry) -> str:

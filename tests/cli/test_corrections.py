@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from billing.commands import HoldCredits
-from billing.values import Credits
+from billing.commands import HoldCredits, ReleaseHold
+from billing.values import Credits, HoldId
 from sandbox.clock import VirtualClock
 from storage.database import Database
 from tests.cli.conftest import Settings
@@ -61,6 +61,13 @@ async def hold_three(seeding: Seeding) -> None:
             actor="key:1",
             reference="repository:7#12",
         )
+    )
+
+
+async def release(seeding: Seeding, hold_id: int) -> None:
+    """Octocat's hold is given up."""
+    await seeding.carry_out(
+        ReleaseHold(customer_id=await seeding.customer(OCTOCAT), hold_id=HoldId(hold_id), key="given up", actor="key:1")
     )
 
 
@@ -230,6 +237,51 @@ def test_no_name_gets_into_the_journal(seeded_sqlite: Settings, reference: str) 
     assert ended.code == 2
     assert "isn't an id" in ended.stderr
     assert len(entries(seeded_sqlite)) == 1
+
+
+def test_a_statement_tells_what_is_held_and_owed(seeded: Settings) -> None:
+    statement = ("credits", "statement", "github:@octocat")
+    act(seeded, hold_three)
+    held = invoke(*statement, settings=seeded).stdout.splitlines()
+    invoke(*ADJUST, "-4", *WHY, settings=seeded)
+
+    told = invoke(*statement, settings=seeded).stdout.splitlines()
+
+    assert held[0].split()[:7] == ["ENTRY", "BOOKED", "KIND", "AMOUNT", "BALANCE", "HELD", "WHAT"]
+    assert told[0].split()[:8] == ["ENTRY", "BOOKED", "KIND", "AMOUNT", "BALANCE", "HELD", "OWED", "WHAT"]
+    (hold, adjusted) = entries(seeded)[1:]
+    # Of the time there are two words, a day and a time.
+    assert told[2].split()[3:8] == ["hold", "+0", "5", "3", "0"]
+    assert f"  hold {hold['hold_id']}: 3 held, of grant 1  " in told[2]
+    assert told[2].split()[-3:] == ["key:1", "repository:7#12", "-"]
+    assert told[3].split()[3:8] == ["adjust", "-2", "3", "3", "2"]
+    assert "  set right by hand: 2 taken back, of grant 1; 2 owed  " in told[3]
+    assert (hold["held_after"], hold["debt_after"], hold["reverses"]) == (3, 0, None)
+    assert hold["moves"] == [{"debit": "grant", "credit": "held", "grant": 1, "amount": 3}]
+    assert " hold:" in hold["reference"]
+    assert (adjusted["held_after"], adjusted["debt_after"], adjusted["hold_id"]) == (3, 2, None)
+    assert adjusted["moves"][1] == {"debit": "debt", "credit": "lent", "grant": 0, "amount": 2}
+
+
+def test_a_hold_is_not_reversed_and_the_refusal_names_a_way_that_there_is(seeded: Settings) -> None:
+    act(seeded, hold_three)
+    (held,) = answer(invoke("credits", "holds", "github:@octocat", "--json", settings=seeded))
+
+    refused = invoke("credits", "reverse", "github:@octocat:2", *WHY, settings=seeded)
+    again = invoke("credits", "reverse", "github:@octocat:2", *WHY, settings=seeded)
+    act(seeded, lambda seeding: release(seeding, held["id"]))
+    ended = invoke("credits", "reverse", "github:@octocat:2", *WHY, settings=seeded)
+    of_the_release = invoke("credits", "reverse", "github:@octocat:3", *WHY, settings=seeded)
+
+    until = f"{held['expires_at'][:10]} {held['expires_at'][11:19]}Z"
+    assert refused.code == again.code == ended.code == of_the_release.code == 1
+    assert refused.stderr == again.stderr
+    assert (
+        f"The App releases it, or it ends by itself at {until}; meanwhile: `tallyhook credits grant`" in refused.stderr
+    )
+    assert "The hold has ended, and what it held is back or was used" in ended.stderr
+    assert "Entry 3 can't be reversed: what was held is back" in of_the_release.stderr
+    assert "`tallyhook credits revoke`" in of_the_release.stderr
 
 
 def test_holds_are_listed_and_shown_with_the_customer(seeded: Settings) -> None:

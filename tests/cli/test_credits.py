@@ -36,7 +36,7 @@ def test_the_statement_has_every_entry_with_the_balance_after_it(seeded: Setting
     assert [(entry["entry"], entry["kind"]) for entry in entries] == [(1, "grant"), (2, "grant"), (3, "spend")]
     assert [entry["amount"] for entry in entries][::2] == [5, -3]
     assert [entry["balance_after"] for entry in entries] == [5, 5 + entries[1]["amount"], 2 + entries[1]["amount"]]
-    assert entries[2]["moves"] == [{"grant": 2, "amount": 3}]
+    assert entries[2]["moves"] == [{"debit": "grant", "credit": "used", "grant": 2, "amount": 3}]
     assert (entries[2]["reference"], entries[2]["reason"], entries[2]["actor_name"]) == ("repository:7#12", None, None)
     assert all(re.fullmatch(r"[0-9a-f]{64}", entry["hash"]) for entry in entries)
     assert last == entries[-1:]
@@ -47,9 +47,10 @@ def test_a_statement_reads_well(seeded_sqlite: Settings) -> None:
 
     lines = invoke("credits", "statement", "github:@octocat", settings=seeded_sqlite).stdout.splitlines()
 
-    assert lines[0].split() == ["ENTRY", "BOOKED", "KIND", "AMOUNT", "BALANCE", "ACTOR", "REFERENCE", "REASON"]
+    assert lines[0].split() == ["ENTRY", "BOOKED", "KIND", "AMOUNT", "BALANCE", "WHAT", "ACTOR", "REFERENCE", "REASON"]
     assert lines[-1].endswith("sorry for the outage (Ada)")
     assert " +7 " in lines[-1]
+    assert "terms:" not in "".join(lines)
 
 
 def test_a_grant_happens_once_by_its_key(seeded: Settings) -> None:
