@@ -18,7 +18,8 @@ def target_of(granted: int, *, paid_cents: int, refunded_cents: int) -> int:
 def clawback_lines(grant: Grant) -> list[Line]:
     """The moves that collect what the target lacks: credits that remain, and debt for those spent beyond the rest."""
     lent = max(0, _overspent(grant) - grant.owed)
-    take = min(grant.remaining, max(0, grant.reversed - grant.revoked - grant.owed - lent))
+    # Where more was spent than one is entitled to, all that remains is beyond it as well.
+    take = min(grant.remaining, max(0, grant.reversed - grant.revoked - grant.owed))
     return _lines(
         (Place.GRANT, Place.REVOKED, grant.number, take),
         (Place.DEBT, Place.LENT, grant.number, lent),

@@ -178,3 +178,25 @@ async def test_rule_09_places_taken_in_the_same_batch_count(office: Office) -> N
     withheld = [state.customer.signup_withheld for state in office.store.tables.states.values()]
     assert withheld == [False, False, False, True, True, False]
     assert sorted(office.store.tables.signup_slots) == [(77, 1), (77, 2), (77, 3), (78, 1)]
+
+
+async def test_rule_09_places_taken_in_an_earlier_batch_count(office: Office) -> None:
+    first = office.store.tables.last_id
+    for number in range(1, 5):
+        await carried_out(office, [office.installed(number, installer=77, kind="Organization")])
+    assert [state.account.posted for state in office.store.tables.states.values()] == [5, 5, 5, 0]
+    assert office.store.tables.last_id == first + 8, "two ids for each"
+
+
+async def test_rule_10_as_many_losses_are_borne_as_the_living_allow(office: Office) -> None:
+    await carried_out(office, [office.shown(number, truth(PRO)) for number in range(1, 441)])
+    office.clock.advance(minutes=1)
+    results, _ = await carried_out(office, [office.shown(number, None, "cancelled") for number in range(1, 26)])
+    assert [type(result) for result in results] == [Applied] * 22 + [Postponed] * 3, "five in a hundred of 440"
+
+
+async def test_rule_10_the_living_are_counted_only_where_it_matters(office: Office) -> None:
+    await carried_out(office, [office.shown(number, truth(PRO)) for number in range(1, 21)])
+    office.clock.advance(minutes=1)
+    _, calls = await carried_out(office, [office.shown(number, None, "cancelled") for number in range(1, 21)])
+    assert "living_subscriptions" not in calls

@@ -229,3 +229,38 @@ async def test_a_key_that_was_used_before_is_named(office: Office) -> None:
     results, _ = await one(office, spend(1, key="t"), spend(2, key="t"))
     assert isinstance(results[1], Refused)
     assert str(results[1].error) == "the key 't' was used before for another request"
+
+
+async def test_the_kill_switch_is_asked_where_credits_are_held_or_expire_just_now(office: Office) -> None:
+    await office.customers(1)
+    await one(office, grant(9, key="g", expires_at=office.clock.now() + timedelta(hours=1)), hold(10, key="h"))
+    _, calls = await one(office, spend(4, key="covered"))
+    assert "is_billing_on" not in calls
+    _, calls = await one(office, spend(3, key="s"))
+    assert calls["is_billing_on"] == 1, "what is held can't be spent"
+    office.clock.advance(hours=1)
+    await one(office, grant(1, key="k"))
+    await one(office, grant(9, key="l", expires_at=office.clock.now() + timedelta(hours=1)))
+    office.clock.advance(hours=1)
+    _, calls = await one(office, spend(1, key="t"))
+    assert calls["is_billing_on"] == 1
+
+
+async def test_all_notes_and_refusals_of_a_batch_are_kept(office: Office) -> None:
+    await office.customers(1)
+    results, _ = await one(
+        office,
+        adjust(1, key="a", text="first"),
+        spend(99, key="b"),
+        adjust(1, key="c", text="second"),
+        spend(98, key="d"),
+        spend(99, key="b"),
+    )
+    assert isinstance(results[-1], Refused)
+    assert results[-1].replayed
+    account = office.store.state(CustomerId(1)).account
+    assert [note.text for note in office.store.notes(account.id).values()] == ["first", "second"]
+    for key, count in (("b", 99), ("d", 98)):
+        (again,), _ = await one(office, spend(count, key=key))
+        assert isinstance(again, Refused)
+        assert again.replayed

@@ -232,7 +232,7 @@ def test_rule_03_what_charged_money_is_not_reversed(history: History, *, at_once
         seq = written(history.do(capture(work, 9, key="done")))
     error = refusal(history.do(reverse(seq)))
     assert isinstance(error, EntryNotReversibleError)
-    assert error.reason == "it charged money; refund the charge instead"
+    assert (error.seq, error.reason) == (seq, "it charged money; refund the charge instead")
 
 
 def test_rule_03_an_entry_that_isnt_there_can_be_reversed_once_it_is(history: History) -> None:
@@ -307,3 +307,17 @@ def test_rule_03_what_a_failed_refund_gave_back_already_is_granted_anew() -> Non
     assert moves(history, seq) == []
     assert since(history, seq - 1) == [("reverse", 0), ("grant", 20)]
     assert figures(history) == (80, 0, 0)
+
+
+def test_rule_03_debt_that_a_spend_had_made_by_a_refund_goes_with_it() -> None:
+    history = History()
+    history.install()
+    history.do(spend(5, key="sign-up"))
+    history.do(buy(60, key="pack"))
+    spent = written(history.do(spend(20, key="fix")))
+    history.do(refund(2, 600, key="r"))
+    assert figures(history) == (0, 0, 20)
+    seq = written(history.do(reverse(spent)))
+    assert since(history, seq) == [("reinstate", 0), ("clawback", -20)]
+    assert [entry.key for entry in history.journal[seq:]] == [f"reinstate:2:{seq + 1}", f"clawback:2:{seq + 2}"]
+    assert figures(history) == (0, 0, 0)

@@ -49,6 +49,15 @@ def test_rule_05_what_is_due_is_booked_before_anything_is_spent() -> None:
     assert history.customer.account.next_expiry == NEVER
 
 
+def test_rule_05_an_expiry_that_is_booked_late_happened_in_time() -> None:
+    history = with_expiring_credits()
+    history.now = day(12, 12)
+    decision = history.do(spend(6, key="fix:1"))
+    (expiry,) = decision.entries
+    assert (expiry.occurred_at, expiry.recorded_at) == (day(12, 10), day(12, 12))
+    assert [row.recorded_at for row in decision.refusals] == [day(12, 12)]
+
+
 def test_rule_05_a_refused_spend_leaves_what_was_due_booked() -> None:
     history = with_expiring_credits()
     history.now = day(12, 10)

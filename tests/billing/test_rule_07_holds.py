@@ -210,6 +210,8 @@ def test_rule_07_a_time_out_after_the_expiry_returns_nothing(history: History) -
     assert figures(history) == (5, 0, 0)
     history.do(spend(1, key="fix"))
     assert since(history, 3) == [("release", 0), ("expire", -3), ("spend", -1)]
+    timed_out, expired = history.journal[3:5]
+    assert (timed_out.occurred_at, expired.occurred_at) == (day(12, 10, 12), day(12, 10, 12)), "as the credits returned"
 
 
 def test_rule_07_a_grant_can_expire_twice(history: History) -> None:
@@ -281,3 +283,8 @@ def test_rule_07_a_hold_can_be_extended_to_its_very_bound(history: History) -> N
     history.wait(hours=1)
     history.do(extend(other, key="later", lasts=LONGEST - HOUR))
     assert hold_of(history).expires_at == day(12, 31, 9)
+
+
+def test_rule_07_a_hold_says_what_it_is_about(history: History) -> None:
+    seq = written(history.do(hold(4, key="work", reference="repository:9#3")))
+    assert history.journal[seq - 1].reference.startswith("repository:9#3 until:")

@@ -285,7 +285,9 @@ def test_rule_13_a_plan_rolls_over_as_much_as_it_allows() -> None:
     rolled = history.all_grants[3]
     assert (rolled.origin, rolled.provider, rolled.period_starts_at) == ("plan", "github_marketplace", day(12, 20))
     assert rolled.expires_at == history.all_grants[4].expires_at == of_2027(1, 23)
-    assert history.journal[3].key == "rollover:github_marketplace:1797724800000"
+    entry = history.journal[3]
+    assert entry.key == "rollover:github_marketplace:1797724800000"
+    assert entry.reference.startswith("plan:rolling terms:")
     assert history.period.granted == 60, "what rolls over counts in no period"
     history.now = of_2027(1, 20, 12)
     history.do(spend(80, key="fix:1"))

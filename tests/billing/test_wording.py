@@ -1,12 +1,12 @@
 """What people read when something is refused: the words are part of what is promised."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from billing.commands import Applied, BackfillGrants, Refused
+from billing.commands import Applied, BackfillGrants, KeyedCommand, Refused
 from billing.decide.faults import MOST
 from billing.errors import (
     BillingError,
@@ -31,9 +31,9 @@ from billing.errors import (
 )
 from billing.plans import parse_plans
 from billing.values import Credits, CustomerId
-from tests.billing.builders import History
+from tests.billing.builders import History, day
 from tests.billing.looks import refusal
-from tests.billing.requests import adjust
+from tests.billing.requests import adjust, hold, paid, refund, usage
 from tests.billing.test_plans import SMALL
 
 WHOLE = "must be a whole number, zero or more"
@@ -117,6 +117,38 @@ def test_a_change_of_no_possible_size_is_told_with_what_it_was(change: int) -> N
 @pytest.mark.parametrize("change", [MOST, -MOST])
 def test_the_largest_change_is_possible(change: int) -> None:
     assert isinstance(signed_up().do(adjust(change, key="k")).outcome, Applied)
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (usage(1, key="k", at=day(12, 2)), "usage can't be recorded before it has happened"),
+        (usage(1, key="k", at=day(1, 1)), "usage can be recorded up to 30 days after it happened"),
+        (hold(1, key="k", lasts=timedelta(0)), "a hold lasts at least a millisecond"),
+        (refund(1, 0, key="k", paid_cents=0), "cents paid must be a whole number that isn't negative, not 0"),
+        (
+            refund(1, 601, key="k"),
+            "cents refunded, which are no more than were paid, must be a whole number that isn't negative, not 601",
+        ),
+        (hold(1, key="k", terms=paid(-1)), "paid units must be a whole number that isn't negative, not -1"),
+        (hold(1, key="k", terms=paid(1, -2)), "the price of a unit must be a whole number that isn't negative, not -2"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_told_why(command: KeyedCommand, text: str) -> None:
+    assert str(refusal(signed_up().do(command))) == text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        usage(1, key="k", at=day(12, 1, 9) - timedelta(days=30)),
+        usage(1, key="k", at=day(12, 1, 9)),
+        hold(1, key="k", lasts=timedelta(milliseconds=1)),
+        refund(1, MOST, key="k", paid_cents=MOST),
+    ],
+)
+def test_what_is_just_possible_is_done(command: KeyedCommand) -> None:
+    assert isinstance(signed_up().do(command).outcome, Applied)
 
 
 def test_who_isnt_there_is_named() -> None:
