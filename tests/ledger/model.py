@@ -100,6 +100,8 @@ class Pile:
     priority: int = 50
     target: int = 0
     """How many of it have to be given back altogether, because so much of its payment was."""
+    ended: int = FOREVER
+    """When the plan's next month ended it, whatever it expires at by itself."""
 
 
 @dataclass
@@ -372,8 +374,10 @@ class Model:
         moves: list[Move] = []
         for pile in sorted(self.piles.values(), key=burn_rank):
             if pile.effective <= occurred < pile.expires:
+                # What was held when the month ended expires as it returns, but could pay for nothing in between.
+                expired = self.expired_after(pile.number, occurred) if occurred < pile.ended else 0
                 for place, there in (
-                    ("expired", self.expired_after(pile.number, occurred)),
+                    ("expired", expired),
                     ("grant", self.of("grant", pile.number)),
                 ):
                     taken = min(left, there)
@@ -485,10 +489,11 @@ class Model:
 
     def expire_if_due(self, number: int, since: int = 0) -> None:
         there, pile = self.of("grant", number), self.piles[number]
-        if there and pile.expires <= self.now:
+        ends = min(pile.expires, pile.ended)
+        if there and ends <= self.now:
             moves = [("grant", "expired", number, there)]
             key = f"expire:{number}:{self.next_seq}"
-            self.book("expire", moves, key=key, occurred=max(pile.expires, since))
+            self.book("expire", moves, key=key, occurred=max(ends, since))
 
     def let_go(self, hold: Held, state: str, *, key: str, occurred: int, actor: str = "clock") -> int:
         """End a hold and give everything back."""
@@ -623,6 +628,11 @@ class Model:
             raise RefusedError("InsufficientCreditsError", requested=command["amount"], available=self.available)
         return missing
 
+    def late_returns(self) -> int:
+        """How often credits returned to a plan's month that its renewal had ended, but that was not over by itself."""
+        ends = [(line.occurred, self.piles[line.moves[0][2]]) for line in self.journal if line.kind == "expire"]
+        return sum(pile.ended < occurred < pile.expires for occurred, pile in ends)
+
     def new_hold(
         self,
         lasts: int,
@@ -689,7 +699,8 @@ class Model:
     def follow_plan(self, clock: int, *, allowance: int, rollover: int, thresholds: tuple[int, ...]) -> int:
         """GitHub shows the plan, billed on the first of next month: a month that wasn't granted yet is, in full.
 
-        What the month before left over expires, but for what lives on in a grant of its own.
+        What the month before left over expires, but for what lives on in a grant of its own. So does later what was
+        held then or spent by mistake, as it returns: of that nothing lives on.
         """
         self.now = max(clock, self.booked)
         self.thresholds = thresholds
@@ -700,6 +711,8 @@ class Model:
         start, before = len(self.journal), self.posted
         self.book_what_is_due()
         leftovers = [pile for pile in sorted(self.piles.values(), key=burn_rank) if pile.origin == "plan"]
+        for pile in leftovers:
+            pile.ended = min(pile.ended, self.now)
         left = [(pile.number, self.of("grant", pile.number)) for pile in leftovers]
         for number, there in left:
             if there:

@@ -67,6 +67,7 @@ class Tally:
     restarts: int = 0
     alerts: int = 0
     charges: int = 0
+    late_returns: int = 0
 
     def in_short(self) -> str:
         """How far it is."""
@@ -81,7 +82,7 @@ class Tally:
                 f"refusals: {_listed(self.refusals)}",
                 f"entries: {_listed(self.entries)}",
                 f"old answers {self.replays}, bursts {self.bursts}, restarts {self.restarts}",
-                f"charges {self.charges}, low balances {self.alerts}",
+                f"charges {self.charges}, low balances {self.alerts}, late returns {self.late_returns}",
             )
         )
 
@@ -307,6 +308,7 @@ class Play:
             self._same(f"balance at {from_milliseconds(moment).isoformat()} ({moment})", program, stood)
         self._tally.alerts += len(model.alerts)
         self._tally.charges += len(model.charges)
+        self._tally.late_returns += model.late_returns()
 
     def _count(self, answer: Answer) -> None:
         if answer[0] == "refused":

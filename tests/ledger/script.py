@@ -80,6 +80,9 @@ class Script:
 
     def next(self, models: Sequence[Model], clock: int, *, is_billing_on: bool) -> Step:
         """The next step, by how the customers stand."""
+        step = self._around_a_renewal(models, clock)
+        if step is not None:
+            return step
         kind = self._pick(
             {"one": 66, "burst": 8, "wait": 18, "plan": 8, "restart": 1, "switch": 3 if is_billing_on else 9}
         )
@@ -98,6 +101,24 @@ class Script:
                 return tuple(self._one(models, clock) for _ in range(self.rng.choice((2, 3, 4, 6, 8, 8, 12))))
             case _:
                 raise AssertionError(kind)
+
+    def _around_a_renewal(self, models: Sequence[Model], clock: int) -> Step | None:
+        """Now and then a plan is renewed while its credits are held, and they are given back soon after that."""
+        for number, model in enumerate(models):
+            self.now = max(clock, model.booked)
+            ended = {pile.number for pile in model.piles.values() if pile.ended <= self.now < pile.expires}
+            holds = {hold: {pile for pile, _ in model.holds[hold].shares} for hold in _open_holds(model)}
+            if any(ended & piles for piles in holds.values()) and self.rng.random() < 0.4:
+                return (Do(customer=number, command=self._asked(number, self._release(model))),)
+            outliving = [hold for hold in holds if 0 < model.month_ends < model.holds[hold].expires]
+            if outliving and self.rng.random() < 0.25:
+                left = model.month_ends - self.now
+                return Wait(milliseconds=left) if left > 0 else ShowPlan(customer=number)
+        return None
+
+    def _asked(self, customer: int, command: Command) -> Command:
+        self.asked.setdefault(customer, []).append(command)
+        return command
 
     def _one(self, models: Sequence[Model], clock: int) -> Do:
         customer = self.rng.randrange(len(models))
@@ -205,8 +226,6 @@ class Script:
             )
         )
         occurred = self.rng.choice((drawn, *self.rng.sample(past, min(2, len(past))), *ends))
-        if _is_murky(model, occurred):
-            occurred = self.now + 1
         return self._common("usage") | {
             "amount": self.rng.randint(1, 14),
             "reference": f"repository:{self.rng.randint(1, 9)}#3",
@@ -313,21 +332,6 @@ class Script:
 
 def _open_holds(model: Model) -> list[int]:
     return [number for number, hold in model.holds.items() if hold.state == "open"]
-
-
-def _is_murky(model: Model, moment: int) -> bool:
-    """Whether credits of a plan's month expired after this moment though its next month had begun by then.
-
-    Held credits outlive the month so. Of such a grant the program doesn't keep what expired when, and has usage in
-    between pay nothing of it.
-    """
-    months = [pile for pile in model.piles.values() if pile.origin == "plan"]
-    for pile in months:
-        began = min((each.effective for each in months if each.effective > pile.effective), default=FOREVER)
-        ends = [line.occurred for line in model.journal if line.kind == "expire" and line.moves[0][2] == pile.number]
-        if began <= moment < max(ends, default=0):
-            return True
-    return False
 
 
 def told(step: Step) -> str:
