@@ -113,3 +113,21 @@ def test_no_way_leads_back_once_something_was_booked_that_the_older_version_cann
     assert asyncio.run(everything(database_url)) == before
     with pytest.raises(Exception, match="only ever added to"):
         asyncio.run(execute(database_url, "DELETE FROM credit_transactions"))
+
+
+def test_no_way_leads_back_while_there_are_checkpoints(empty_url: str) -> None:
+    """They are evidence that nothing else keeps: who wants them gone takes a backup and deletes them."""
+    migrating.upgrade(empty_url)
+    columns = "number, made_at, accounts, previous_digest, digest, key_id, signature"
+    insert = f"INSERT INTO ledger_checkpoints ({columns}) VALUES (1, 2, 0, :bytes, :bytes, 'key', :bytes)"
+    asyncio.run(execute(empty_url, insert, bytes=bytes(32)))
+    before = asyncio.run(everything(empty_url))
+
+    with pytest.raises(RuntimeError, match="1 checkpoints of the ledger would be lost"):
+        migrating.downgrade(empty_url, BEFORE)
+
+    assert migrating.status(empty_url).is_current
+    assert asyncio.run(everything(empty_url)) == before
+    asyncio.run(execute(empty_url, "DELETE FROM ledger_heads", "DELETE FROM ledger_checkpoints"))
+    migrating.downgrade(empty_url, BEFORE)
+    assert not migrating.status(empty_url).is_current
