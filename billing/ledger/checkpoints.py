@@ -81,13 +81,16 @@ class Expectation:
 class CheckpointOffence:
     """What is broken about a checkpoint, or about an entry that it vouches for.
 
-    `account_id` is None and `seq` 0 where it is about the checkpoint itself.
+    `account_id` is None and `seq` 0 where it is about the checkpoint itself. `has_unknown_key`: it names a key that
+    isn't given, which may only have been changed; `is_expected`: it isn't the one whose digest was kept outside.
     """
 
     number: int
     problem: str
     account_id: AccountId | None = None
     seq: int = 0
+    has_unknown_key: bool = False
+    is_expected: bool = False
 
 
 def digest_checkpoint(
@@ -146,13 +149,13 @@ class CheckpointAudit:
 
     def read(self, checkpoint: Checkpoint, heads: Sequence[HeldHead]) -> CheckpointOffence | None:
         """The first offence of the next checkpoint. After one, the audit is over."""
-        problem = (
-            self._chain_problem(checkpoint, heads)
-            or self._signature_problem(checkpoint)
-            or self._expectation_problem(checkpoint)
-        )
-        if problem:
+        if problem := self._chain_problem(checkpoint, heads):
             return CheckpointOffence(number=checkpoint.number, problem=problem)
+        if problem := self._signature_problem(checkpoint):
+            is_unknown = checkpoint.key_id not in self._keys
+            return CheckpointOffence(number=checkpoint.number, problem=problem, has_unknown_key=is_unknown)
+        if problem := self._expectation_problem(checkpoint):
+            return CheckpointOffence(number=checkpoint.number, problem=problem, is_expected=True)
         for held in heads:
             if problem := _head_problem(held):
                 head = held.head
@@ -171,6 +174,7 @@ class CheckpointAudit:
                 return CheckpointOffence(
                     number=number,
                     problem=f"is missing: its digest was kept outside, but the last one is {self._number}",
+                    is_expected=True,
                 )
         return None
 

@@ -99,7 +99,9 @@ def check(
 def explain(
     reference: Reference,
     *,
-    at: Annotated[str, typer.Option(metavar="TIME", help="As it was then: a day, or a time with its zone.")] = "",
+    at: Annotated[
+        str, typer.Option(metavar="TIME", help="As it was then: a time with its zone, or a day, which is its 00:00Z.")
+    ] = "",
     seq: Annotated[
         int | None, typer.Option(min=1, metavar="ENTRY", help="As it was behind this entry of the statement.")
     ] = None,

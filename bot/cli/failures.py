@@ -94,7 +94,10 @@ def _refusal(error: BillingError) -> CommandError:
         case IdempotencyConflictError():
             way_out = "Repeat the very same command, or take another --key."
         case InvalidTimeError():
-            way_out = "Give another time by --at; what is older than that is set right by `tallyhook credits adjust`."
+            way_out = (
+                "Give a time that has passed by --at, of the last 30 days; what is older is set right by"
+                " `tallyhook credits adjust`."
+            )
         case EntryNotReversibleError():
             way_out = (
                 "See `tallyhook credits statement REF`; `tallyhook credits adjust` sets a balance right without it."

@@ -5,10 +5,12 @@ from typing import Final
 from bot.cli.backing_up import Copied
 from bot.cli.failures import WrongUseError
 from bot.cli.proving import Prover
+from bot.cli.reaching import reaching_the_database
 from storage import migrating
 from storage.backups import fill_postgres, held
 from storage.engines import is_sqlite, parse_url
 
+TARGET: Final = "--to-url (or TO_DATABASE_URL)"
 NOTHING_MOVED: Final = "nothing was moved. See `tallyhook verify`"
 MOVED_BROKEN: Final = "use the SQLite file as before, drop that database, and tell the makers of this program"
 
@@ -34,7 +36,9 @@ def move(address: str, to_address: str, *, prover: Prover) -> Copied:
     status.require_current()
     with held(address) as source:
         before = prover.prove(address, place="in the SQLite file", way_out=NOTHING_MOVED)
-        tables = fill_postgres(source, to_address, prover.show_table("copying"))
-    after = prover.prove(to_address, place="on PostgreSQL", way_out=MOVED_BROKEN)
+        with reaching_the_database(named_by=TARGET):
+            tables = fill_postgres(source, to_address, prover.show_table("copying"))
+    with reaching_the_database(named_by=TARGET):
+        after = prover.prove(to_address, place="on PostgreSQL", way_out=MOVED_BROKEN)
     assert (after.accounts, after.entries) == (before.accounts, before.entries)
     return Copied(made_at=None, revision=status.head, accounts=after.accounts, entries=after.entries, tables=tables)

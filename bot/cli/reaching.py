@@ -15,8 +15,11 @@ def database_url(settings: CommandSettings) -> str:
 
 
 @contextmanager
-def reaching_the_database() -> Iterator[None]:
+def reaching_the_database(*, named_by: str = "DATABASE_URL") -> Iterator[None]:
     """Tell a database that can't be reached or entered as what a person can act on; the address isn't told.
+
+    Args:
+        named_by: where its address is given.
 
     Raises:
         CommandError: instead of the driver's error.
@@ -28,5 +31,5 @@ def reaching_the_database() -> Iterator[None]:
         text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
         reason = " ".join(text.split()) or type(cause).__name__
         raise CommandError(
-            f"The database can't be used: {reason}.", "Check DATABASE_URL, and that the database runs and lets us in."
+            f"The database can't be used: {reason}.", f"Check {named_by}, and that the database runs and lets us in."
         ) from error

@@ -111,10 +111,23 @@ def _keys(key: str) -> list[PublicKey]:
         text = path.read_text(encoding="utf-8") if is_file and path.stat().st_size <= LARGEST_KEY_FILE_BYTES else key
         return read_public_keys(text)
     except (OSError, ValueError):
+        if _names_a_missing_file(key):
+            raise WrongUseError(
+                f"There is no file {key}, which --key names.",
+                "Name the file that has the published key, or give the key.",
+            ) from None
         raise WrongUseError(
             "--key takes a public Ed25519 key: base64, or a file with that, with PEM or with the server's JSON.",
             "Get it from GET /api/v1/ledger/key of the server that signed.",
         ) from None
+
+
+def _names_a_missing_file(key: str) -> bool:
+    """Tell whether what is no key is the name of a file that isn't there. PEM as it is has several lines."""
+    try:
+        return ("." in key or "/" in key) and key.isprintable() and not Path(key).exists()
+    except OSError:
+        return False
 
 
 def _words(report: StatementReport) -> list[str]:

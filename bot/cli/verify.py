@@ -46,13 +46,28 @@ def verify(*, expect: Expected = [], as_json: AsJson = False) -> None:  # noqa: 
         print_lines(_praise(report))
     else:
         print_lines(
-            [
-                f"Broken: {report.where}: {offence.problem}.",
-                "Nothing was changed. Compare with a backup before anything is booked on this account.",
-            ]
+            [f"Broken: {report.where}: {offence.problem}.", f"Nothing was changed. {_way_out(offence)}"],
         )
     if offence is not None:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _way_out(offence: "Offence | CheckpointOffence") -> str:
+    """Return what to do about an offence; its likeliest cause, where that is harmless."""
+    from billing.ledger.checkpoints import CheckpointOffence
+
+    if not isinstance(offence, CheckpointOffence) or offence.account_id is not None:
+        return "Compare with a backup before anything is booked on this account."
+    if offence.has_unknown_key:
+        return (
+            "If the key was changed, append the old one: LEDGER_SIGNING_KEY=NEW,OLD. If it never was, ask who signed."
+        )
+    if offence.is_expected:
+        return (
+            "See that number and digest belong to this database, and that no older backup of it was put back;"
+            " `tallyhook checkpoint --list` tells the checkpoints there are."
+        )
+    return "Compare with a backup before anything is booked."
 
 
 def _expectation(text: str) -> "Expectation":

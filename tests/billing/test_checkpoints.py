@@ -224,7 +224,7 @@ def test_a_removed_last_checkpoint_is_missed_by_its_heads_or_from_outside() -> N
 
     assert by_heads == CheckpointOffence(number=3, problem="is missing, while heads that it vouches for are there")
     assert from_outside == CheckpointOffence(
-        number=3, problem="is missing: its digest was kept outside, but the last one is 2"
+        number=3, problem="is missing: its digest was kept outside, but the last one is 2", is_expected=True
     )
     assert offence_of(CHAIN[:2]) is None
 
@@ -245,7 +245,7 @@ def test_a_chain_that_was_made_anew_with_the_key_differs_from_what_was_kept_outs
     assert offence_of(CHAIN, expected=kept) is None
     for expectation in kept:
         assert offence_of(anew, expected=[expectation]) == CheckpointOffence(
-            number=expectation.number, problem="has another digest than the one that was kept outside"
+            number=expectation.number, problem="has another digest than the one that was kept outside", is_expected=True
         )
 
 
@@ -254,7 +254,7 @@ def test_a_chain_that_was_made_anew_without_the_key_is_not_ours() -> None:
 
     assert offence_of(forged) == CheckpointOffence(number=1, problem="has a signature that its key didn't make")
     assert offence_of(CHAIN, keys={"another": KEYS[KEY_ID]}) == CheckpointOffence(
-        number=1, problem=f"names the key {KEY_ID}, which is none of ours"
+        number=1, problem=f"names the key {KEY_ID}, which is none of ours", has_unknown_key=True
     )
 
 

@@ -134,5 +134,7 @@ def test_a_target_that_cannot_be_reached_is_told_without_its_password(seeded_sql
 
     assert ended.code in {1, 2}
     assert (by_environment.code, by_environment.stderr) == (ended.code, ended.stderr)
+    assert "--to-url" in ended.stderr
+    assert "DATABASE_URL, and that" not in ended.stderr
     assert "secret-word" not in ended.stderr + ended.stdout
     assert "Traceback" not in ended.stderr

@@ -92,3 +92,9 @@ def test_a_new_key_signs_and_the_old_one_still_counts(signing: Settings) -> None
     without_the_old = invoke("verify", settings={**signing, "LEDGER_SIGNING_KEY": new})
     assert without_the_old.code == 1
     assert f"checkpoint 1: names the key {KEY_ID}, which is none of ours" in without_the_old.stdout
+    assert "If the key was changed, append the old one: LEDGER_SIGNING_KEY=NEW,OLD." in without_the_old.stdout
+    assert "this account" not in without_the_old.stdout
+    elsewhere = invoke("verify", "--expect", f"99:{'a' * 64}", settings=both)
+    assert elsewhere.code == 1
+    assert "See that number and digest belong to this database" in elsewhere.stdout
+    assert "this account" not in elsewhere.stdout

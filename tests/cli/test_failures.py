@@ -40,7 +40,7 @@ FAILURES: list[tuple[Exception, str, str]] = [
     (UnknownEntryError(5), "There is no entry 5.", "credits statement"),
     (UnknownHoldError(5), "There is no hold 5.", "credits holds"),
     (HoldEndedError(5, "released"), "The hold 5 has ended: it is released.", "credits holds"),
-    (InvalidTimeError("too old"), "Too old.", "--at"),
+    (InvalidTimeError("too old"), "Too old.", "Give a time that has passed by --at, of the last 30 days;"),
     (InvalidPlanCatalogError("plans.toml", "is empty"), "plans.toml: is empty.", "PLANS_FILE"),
     (TemporaryFailureError("the database is away"), "The database is away.", "Try again"),
     (AmbiguousReferenceError("github:@a", (1, 2)), "github:@a fits more than one account.", "github:1, github:2"),

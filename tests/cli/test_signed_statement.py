@@ -208,7 +208,17 @@ def test_without_a_key_nothing_is_signed(signed_sqlite: Settings) -> None:
     assert "openssl rand -base64 32" in ended.stderr
 
 
-@pytest.mark.parametrize("key", ["", "no key", "absent.pem", "."])
+@pytest.mark.parametrize("name", ["absent.pem", "keys/absent"])
+def test_a_key_file_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "statement.json").write_text("{}")
+
+    ended = check("statement.json", key=name)
+
+    assert (ended.code, ended.stdout) == (2, "")
+    assert f"There is no file {name}, which --key names." in ended.stderr
+
+
+@pytest.mark.parametrize("key", ["", "no key", "/" * 5000, "."])
 def test_what_is_no_key_is_refused(tmp_path: Path, key: str) -> None:
     (tmp_path / "statement.json").write_text("{}")
 
