@@ -5,8 +5,11 @@ The databases that hold the product's tables are made in `tests/database.py`; he
 
 import os
 import shutil
+import sys
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -36,6 +39,22 @@ settings.register_profile("local", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
 settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=2000)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+class QuietWeakKeys(weakref.WeakKeyDictionary[Any, Any]):
+    """Forgets its dead keys without running a line of Python.
+
+    While lines are traced, CPython 3.11 never gets past the first line of a call that it makes for a dead thread if
+    another thread dies meanwhile. The tracer keeps such a dictionary for each thread, whose greenlet is its key.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        vars(self)["_remove"] = self.data.__delitem__  # type: ignore[attr-defined]
+
+
+if sys.gettrace() is not None and sys.version_info < (3, 12):
+    weakref.WeakKeyDictionary = QuietWeakKeys  # type: ignore[misc, assignment]
 
 
 def pytest_configure(config: pytest.Config) -> None:
