@@ -5,7 +5,7 @@ import pytest
 from billing.commands import Command
 from billing.records import LowBalance
 from tests.billing.builders import ACCOUNT_ID, CUSTOMER_ID, PRO, ROLLING, History, day, grant, revoke, spend, truth
-from tests.billing.looks import held
+from tests.billing.looks import held, since
 from tests.billing.requests import adjust, buy, capture, hold, refund
 
 
@@ -111,3 +111,11 @@ def test_a_new_month_tells_only_what_it_comes_to(history: History) -> None:
     history.now = day(12, 21)
     history.follow(truth(ROLLING, billed_at=day(1, 20, year=2027)), "changed")
     assert told(history) == []
+
+
+def test_what_is_waived_is_not_what_crossed(history: History) -> None:
+    history.is_billing_on = False
+    seq = len(history.journal)
+    history.do(spend(9, key="a"))
+    assert since(history, seq) == [("spend", -5), ("waive", 0)]
+    assert [each.seq for each in history.told] == [seq + 1]

@@ -16,6 +16,7 @@ DIGEST = "0123456789abcdef" * 2
         (f"terms:{DIGEST},{DIGEST}", ""),
         (f"repository:7#12 until:1793612345678 hold:{DIGEST}", "repository:7#12"),
         ("entry:5 grant:2 reversed:20", "entry:5 grant:2"),
+        ("two  blanks", "two  blanks"),
         # What only begins like a word of ours is the caller's.
         ("hold:12", "hold:12"),
         ("terms:of-service until:monday", "terms:of-service until:monday"),

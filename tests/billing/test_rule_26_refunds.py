@@ -305,6 +305,20 @@ def test_rule_26_a_spend_taken_back_whose_debt_was_repaid_stays_with_the_custome
     assert [each.origin.value for each in history.all_grants.values()][-1] == "refund_reversal"
 
 
+def test_rule_26_debt_that_was_repaid_already_takes_no_later_debt_off() -> None:
+    history = with_pack(spent=20)
+    spent = len(history.journal)
+    history.do(refund(2, 600, key="r"))
+    history.do(buy(20, key="repaying"))
+    history.do(reverse(spent))
+    work = held(history, history.do(hold(1, key="work")))
+    seq = len(history.journal)
+    history.do(usage(30, key="late", at=history.now))
+    history.do(release(work, key="given up"))
+    assert since(history, seq) == [("spend", -19), ("release", 0)]
+    assert figures(history) == (1, 0, 11)
+
+
 @pytest.mark.parametrize(
     ("paid_cents", "refunded_cents"), [(0, 0), (-1, 0), (600, 601), (600, -1), (True, 0), (600, True)]
 )

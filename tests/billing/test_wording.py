@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from billing.commands import Applied, BackfillGrants, KeyedCommand, Refused
-from billing.decide.faults import MOST
+from billing.decide.faults import MOST, MOST_PAID_UNITS
 from billing.errors import (
     BillingError,
     CannotActError,
@@ -31,12 +31,13 @@ from billing.errors import (
 )
 from billing.plans import parse_plans
 from billing.values import Credits, CustomerId
-from tests.billing.builders import History, day
+from tests.billing.builders import History, day, grant, spend
 from tests.billing.looks import refusal
 from tests.billing.requests import adjust, hold, paid, refund, usage
 from tests.billing.test_plans import SMALL
 
 WHOLE = "must be a whole number, zero or more"
+NATURAL = "must be a whole number that isn't negative"
 TEXT = 'a text in quotes, such as "Pro"'
 LIST = "a list of whole numbers, such as [10, 0]"
 TOPUP = '[topups.p]\ncredits = {credits}\nprice_cents = 1\nstripe_price = "p"\n[plans.payg]'
@@ -124,6 +125,15 @@ def test_the_largest_change_is_possible(change: int) -> None:
     [
         (usage(1, key="k", at=day(12, 2)), "usage can't be recorded before it has happened"),
         (usage(1, key="k", at=day(1, 1)), "usage can be recorded up to 30 days after it happened"),
+        (
+            spend(1, key="k", at=day(12, 1, 10)),
+            "credits can't be spent before what they pay for has happened",
+        ),
+        (
+            spend(MOST + 1, key="k"),
+            f"credits to move, of which 1000000000 are the most, {NATURAL}, not 1000000001",
+        ),
+        (spend(0, key="k"), "credits to move must be a whole number that isn't negative, not 0"),
         (hold(1, key="k", lasts=timedelta(0)), "a hold lasts at least a millisecond"),
         (refund(1, 0, key="k", paid_cents=0), "cents paid must be a whole number that isn't negative, not 0"),
         (
@@ -131,6 +141,10 @@ def test_the_largest_change_is_possible(change: int) -> None:
             "cents refunded, which are no more than were paid, must be a whole number that isn't negative, not 601",
         ),
         (hold(1, key="k", terms=paid(-1)), "paid units must be a whole number that isn't negative, not -1"),
+        (
+            hold(1, key="k", terms=paid(1_001)),
+            "paid units, of which 1000 are the most, must be a whole number that isn't negative, not 1001",
+        ),
         (hold(1, key="k", terms=paid(1, -2)), "the price of a unit must be a whole number that isn't negative, not -2"),
     ],
 )
@@ -145,6 +159,10 @@ def test_a_request_that_makes_no_sense_is_told_why(command: KeyedCommand, text: 
         usage(1, key="k", at=day(12, 1, 9)),
         hold(1, key="k", lasts=timedelta(milliseconds=1)),
         refund(1, MOST, key="k", paid_cents=MOST),
+        refund(1, 0, key="k", paid_cents=1),
+        grant(MOST, key="k"),
+        hold(1, key="k", terms=paid(MOST_PAID_UNITS, MOST)),
+        hold(1, key="k", terms=paid(0, 0)),
     ],
 )
 def test_what_is_just_possible_is_done(command: KeyedCommand) -> None:
