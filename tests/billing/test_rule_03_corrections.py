@@ -235,6 +235,16 @@ def test_rule_03_what_charged_money_is_not_reversed(history: History, *, at_once
     assert (error.seq, error.reason) == (seq, "it charged money; refund the charge instead")
 
 
+def test_rule_03_whoever_asks_for_what_cannot_be_reversed_gets_the_same_reason(history: History) -> None:
+    work = held(history, history.do(hold(1, key="work")))
+    seq = history.journal[-1].seq
+    first = refusal(history.do(reverse(seq)))
+    history.do(release(work, key="given up"))
+    again = history.do(reverse(seq, text="another reason")).outcome
+    assert isinstance(again, Refused)
+    assert (vars(again.error), again.replayed) == (vars(first), True)
+
+
 def test_rule_03_an_entry_that_isnt_there_can_be_reversed_once_it_is(history: History) -> None:
     error = refusal(history.do(reverse(3)))
     assert isinstance(error, UnknownEntryError)

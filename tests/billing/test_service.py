@@ -353,6 +353,27 @@ async def test_closing_waits_for_what_is_queued_and_takes_no_more(gated: Office)
         assert all(isinstance(each.result(), Applied) for each in tasks)
 
 
+async def test_closing_waits_for_every_batch(gated: Office) -> None:
+    first, second = await gated.customers(2)
+    gate(gated).gate.clear()
+    async with asyncio.TaskGroup() as group:
+        leader = group.create_task(gated.service.handle(spending(first, 1, "a")))
+        await let_all_run()
+        other = group.create_task(gated.service.handle(spending(second, 1, "a")))
+        closing = group.create_task(gated.service.close())
+        await let_all_run()
+        # The gate opens for one transaction only.
+        leader.add_done_callback(lambda _: gate(gated).gate.clear())
+        gate(gated).gate.set()
+        await leader
+        await let_all_run()
+        assert (other.done(), closing.done()) == (False, False)
+        gate(gated).gate.set()
+        async with asyncio.timeout(10):
+            await closing
+    assert isinstance(other.result(), Applied)
+
+
 async def test_no_more_commands_wait_than_the_bound(gated: Office) -> None:
     (customer,) = await gated.customers(1)
     gate(gated).gate.clear()
