@@ -42,7 +42,6 @@ class _OffenceFoundError(Exception):
     """Carries the first offence out of the checks."""
 
     def __init__(self, offence: Offence) -> None:
-        super().__init__(offence.problem)
         self.offence = offence
 
 
@@ -204,7 +203,7 @@ class Audit:
         if not holds:
             raise self._offence(problem, seq)
 
-    def _offence(self, problem: str, seq: int = 0) -> _OffenceFoundError:
+    def _offence(self, problem: str, seq: int) -> _OffenceFoundError:
         return _OffenceFoundError(Offence(account_id=self.account_id, seq=seq, problem=problem))
 
 
