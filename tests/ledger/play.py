@@ -59,6 +59,8 @@ class Tally:
     """What was played."""
 
     seeds: int = 0
+    races: int = 0
+    """Those of the seeds in which two programs raced."""
     commands: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     entries: Counter[str] = field(default_factory=Counter)
@@ -82,6 +84,7 @@ class Tally:
                 f"refusals: {_listed(self.refusals)}",
                 f"entries: {_listed(self.entries)}",
                 f"old answers {self.replays}, bursts {self.bursts}, restarts {self.restarts}",
+                f"seeds in which two programs raced {self.races}",
                 f"charges {self.charges}, low balances {self.alerts}, late returns {self.late_returns}",
             )
         )
@@ -99,7 +102,8 @@ class Play:
         self._seed = seed
         self._script = Script(rng=self._rng)
         self._clock = Clock(START + self._rng.randrange(DAY))
-        self._world = World(url=url, clock=self._clock, offices=2 if seed % 4 == 0 else 1)
+        self._is_race = seed % 4 == 0
+        self._world = World(url=url, clock=self._clock, offices=2 if self._is_race else 1)
         self._witness = Witness(url)
         self._customers: list[Customer] = []
         self._is_billing_on = True
@@ -133,6 +137,7 @@ class Play:
         finally:
             await self.end()
         self._tally.seeds += 1
+        self._tally.races += self._is_race
 
     async def begin(self, customers: int) -> None:
         """Start the program, and have it meet so many customers."""

@@ -30,6 +30,10 @@ COMMANDS: Final = 60
 TELL_SECONDS: Final = 15.0
 """How often a long run says how far it is."""
 
+DIFFERED: Final = 1
+INTERRUPTED: Final = 130
+"""What a run exits with; the latter is what shells make of Ctrl-C."""
+
 
 def command_for(seed: int, engine: str, commands: int) -> str:
     """The command that plays this seed again."""
@@ -55,7 +59,7 @@ def fresh_databases(engines: Sequence[str]) -> Iterator[dict[str, str]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Play one seed, or one after another; 1 if program and model differ."""
+    """Play one seed, or one after another; 1 if program and model differ, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.ledger.simulation", description="Hold the ledger to a model."
     )
@@ -69,34 +73,60 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     engines = ("sqlite", "postgresql") if given.engine == "both" else (given.engine,)
-    with fresh_databases(engines) as urls:
-        if given.seed is not None:
-            return _play_each(urls, [given.seed], given.commands, trace=given.trace, until=None)
-        seeds = range(given.first, given.first + given.seeds) if given.seeds else itertools.count(given.first)
-        until = time.monotonic() + given.seconds if given.seconds or not given.seeds else None
-        return _play_each(urls, seeds, given.commands, trace=given.trace, until=until)
+    tallies = {engine: Tally() for engine in engines}
+    try:
+        with fresh_databases(engines) as urls:
+            code = _play_what_is_asked_for(urls, tallies, given)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code != DIFFERED:
+        _summarise(tallies)
+    return code
 
 
-def _play_each(urls: dict[str, str], seeds: Iterable[int], commands: int, *, trace: bool, until: float | None) -> int:
-    tallies = {engine: Tally() for engine in urls}
+def _play_what_is_asked_for(urls: dict[str, str], tallies: dict[str, Tally], given: argparse.Namespace) -> int:
+    if given.seed is not None:
+        return _play_each(urls, tallies, [given.seed], given.commands, trace=given.trace, until=None)
+    seeds = range(given.first, given.first + given.seeds) if given.seeds else itertools.count(given.first)
+    until = time.monotonic() + given.seconds if given.seconds or not given.seeds else None
+    return _play_each(urls, tallies, seeds, given.commands, trace=given.trace, until=until)
+
+
+def _play_each(
+    urls: dict[str, str],
+    tallies: dict[str, Tally],
+    seeds: Iterable[int],
+    commands: int,
+    *,
+    trace: bool,
+    until: float | None,
+) -> int:
     told_at = time.monotonic()
     for seed in seeds:
         if until is not None and time.monotonic() >= until:
             break
         for engine, url in urls.items():
-            play = Play(url, seed, tally=tallies[engine], tell=say if trace else _say_nothing)
+            tell = say if trace else _say_nothing
+            tell(f"seed {seed} on {engine}")
+            play = Play(url, seed, tally=tallies[engine], tell=tell)
             try:
                 asyncio.run(play.run(commands))
             except Exception as error:  # noqa: BLE001 -- whatever it is, it is told with the command that repeats it
                 say(f"seed {seed} on {engine}: {type(error).__name__}: {error}")
                 say(f"play it again: {command_for(seed, engine, commands)}")
-                return 1
+                return DIFFERED
         if time.monotonic() - told_at > TELL_SECONDS:
             told_at = time.monotonic()
             say(", ".join(f"{engine}: {tally.in_short()}" for engine, tally in tallies.items()))
+    return 0
+
+
+def _summarise(tallies: dict[str, Tally]) -> None:
+    """Tell what was played; of a seed that was broken off, what it came to."""
     for engine, tally in tallies.items():
         say(f"{engine}: {tally.in_full()}")
-    return 0
+    if len(tallies) > 1:
+        say("In races the machine decides who comes first, so the engines' figures may differ.")
 
 
 def say(text: str) -> None:
