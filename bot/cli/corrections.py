@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -23,7 +23,7 @@ from billing.commands import (
 from billing.ledger.balance import standing
 from billing.standing import effective_plan
 from billing.state import CustomerState
-from billing.values import NEVER, Credits, CustomerId, Origin
+from billing.values import NEVER, AccountId, Credits, CustomerId, EntryKind, Origin, Place
 from bot.cli.actors import actor_name
 from bot.cli.database import Session, with_database
 from bot.cli.failures import CommandError, WrongUseError
@@ -207,9 +207,10 @@ def carry_out(correction: Correction, *, yes: bool, as_json: bool) -> None:
         print_json(record)
         return
     again = " before, by the same key; nothing was done now" if record["replayed"] else ""
+    repaid = f" Of that, {record['repaid']} made up for what was owed." if record["repaid"] else ""
     print_lines(
         [
-            f"{correction.done}{again}.",
+            f"{correction.done}{again}.{repaid}",
             f"{balance_in_words(record)} now. The key was {record['key']}.",
         ]
     )
@@ -233,8 +234,18 @@ async def _correct(session: Session, correction: Correction, *, yes: bool) -> di
         "key": key,
         "entries": list(done.entries),
         "replayed": done.replayed,
+        "repaid": await _repaid(session, state.account.id, done.entries),
         **await balance_record(session, state.customer.id),
     }
+
+
+async def _repaid(session: Session, account_id: AccountId, entries: Sequence[int]) -> int:
+    """Return how much debt these entries made up for, which follow each other; what repays by itself stands behind."""
+    if not entries:
+        return 0
+    page = await session.database.reads.entries(account_id, after_seq=entries[0] - 1, limit=len(entries) + 1)
+    booked = [entry for entry in page.entries if entry.seq in entries or entry.kind is EntryKind.REPAY]
+    return sum(move.amount for entry in booked for move in entry.moves if move.credit == Place.DEBT)
 
 
 async def carried_out(session: Session, command: KeyedCommand) -> Applied:

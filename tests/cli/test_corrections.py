@@ -80,6 +80,7 @@ def test_a_balance_is_set_right_down_into_debt_and_up_out_of_it(seeded: Settings
     assert (down["amount"], down["replayed"], down["entries"]) == (-7, False, [2])
     assert again == down | {"replayed": True}
     assert figures(up) == (1, 0, 0)
+    assert (down["repaid"], up["repaid"]) == (0, 2)
     booked = entries(seeded)
     assert [(each["kind"], each["balance_after"]) for each in booked[1:]] == [
         ("adjust", 0),
@@ -218,12 +219,31 @@ def test_a_purchase_that_was_paid_some_other_way_makes_up_for_debt_first(seeded:
     assert nameless.code == 2
     assert "--reference" in nameless.stderr
     assert figures(done) == (18, 0, 0)
+    assert done["repaid"] == 2
     booked = entries(seeded)[-2:]
     assert [each["kind"] for each in booked] == ["grant", "repay"]
     assert booked[0]["reference"].startswith("payment:2026-114 ")
     record = answer(invoke("customers", "show", "github:@octocat", "--json", settings=seeded))
     (bought,) = record["credits"]["grants"]
     assert (bought["origin"], bought["category"], bought["amount"], bought["remaining"]) == ("purchase", "paid", 20, 18)
+
+
+def test_it_is_told_how_much_of_a_purchase_made_up_for_debt_also_when_it_is_repeated(
+    seeded_sqlite: Settings,
+) -> None:
+    grant = ("credits", "grant", "github:@octocat", "20", "--reason", "by wire", "--origin", "purchase", "--yes")
+    paid = ("--reference", "payment:2026-114", "--key", "wire")
+    invoke(*ADJUST, "-7", *WHY, settings=seeded_sqlite)
+
+    first = invoke(*grant, *paid, settings=seeded_sqlite)
+    again = invoke(*grant, *paid, settings=seeded_sqlite)
+    without_debt = invoke(*grant, "--reference", "payment:2026-115", settings=seeded_sqlite)
+
+    assert first.stdout.splitlines()[0] == "20 credits granted. Of that, 2 made up for what was owed."
+    assert again.stdout.splitlines()[0] == (
+        "20 credits granted before, by the same key; nothing was done now. Of that, 2 made up for what was owed."
+    )
+    assert without_debt.stdout.splitlines()[0] == "20 credits granted."
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_a_grant_happens_once_by_its_key(seeded: Settings) -> None:
         "key": "ticket-9",
         "entries": [2],
         "replayed": False,
+        "repaid": 0,
         "available": 12,
         "held": 0,
         "debt": 0,
