@@ -1,9 +1,12 @@
 """`tallyhook credits grant|revoke|adjust|usage|reverse|backfill`: corrections by hand, each with its reason."""
 
 import enum
-from typing import Annotated
+import re
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand
+from typing_extensions import override
 
 from bot.cli.failures import WrongUseError
 from bot.cli.options import Actor, AsJson, Reference, Yes, examples
@@ -11,11 +14,40 @@ from bot.cli.options import Actor, AsJson, Reference, Yes, examples
 correcting = typer.Typer()
 """Without a name: its commands are those of `tallyhook credits`."""
 
-Amount = Annotated[int, typer.Argument(metavar="N", min=1, max=1_000_000_000, help="How many credits.")]
+MOST: Final = 1_000_000_000
+NEGATIVE: Final = re.compile(r"-[0-9].*", re.ASCII)
+
+
+def _counted(amount: int) -> int:
+    """Return a number of credits.
+
+    Raises:
+        WrongUseError: it is none.
+    """
+    if not 1 <= amount <= MOST:
+        raise WrongUseError(
+            f"{amount} is no number of credits.",
+            f"Give N from 1 to {MOST}; `tallyhook credits revoke REF N` takes credits back,"
+            " `tallyhook credits adjust REF -N` sets a balance right.",
+        )
+    return amount
+
+
+Amount = Annotated[int, typer.Argument(metavar="N", callback=_counted, help="How many credits.")]
 Reason = Annotated[str, typer.Option(help="Why, for the record. It can be erased later without harm to the ledger.")]
 Key = Annotated[str, typer.Option(help="Makes it happen once: the same key again gives the same answer.")]
 
 LONGEST_CHANGE = len("+999999999")
+
+
+class Counting(TyperCommand):
+    """A command that takes a number of credits: what begins with a minus and a digit is one, and no option."""
+
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        ctx.ignore_unknown_options = any(NEGATIVE.fullmatch(each) for each in args)
+        return super().parse_args(ctx, args)
 
 
 class GrantedAs(enum.StrEnum):
@@ -28,6 +60,7 @@ class GrantedAs(enum.StrEnum):
 
 @correcting.command(
     "grant",
+    cls=Counting,
     epilog=examples(
         'tallyhook credits grant github:@acme 5 --reason "sorry for the outage"',
         'tallyhook credits grant 12 20 --reason "pilot" --expires 2027-03-31 --key pilot-2027 --yes',
@@ -77,6 +110,7 @@ def grant(  # noqa: PLR0913 -- each is an option
 
 @correcting.command(
     "revoke",
+    cls=Counting,
     epilog=examples('tallyhook credits revoke github:@acme 5 --reason "granted twice by hand" --key ticket-9'),
 )
 def revoke(
@@ -98,10 +132,9 @@ def revoke(
     carry_out(revoking(reference, amount, key=key, note=note_of(reason, actor)), yes=yes, as_json=as_json)
 
 
-# A change such as -3 isn't an option.
 @correcting.command(
     "adjust",
-    context_settings={"ignore_unknown_options": True},
+    cls=Counting,
     epilog=examples(
         'tallyhook credits adjust github:@acme +3 --reason "counted twice on 3 March"',
         'tallyhook credits adjust 12 -3 --reason "three fixes were never counted" --key ticket-10',
@@ -130,6 +163,7 @@ def adjust(
 
 @correcting.command(
     "usage",
+    cls=Counting,
     epilog=examples(
         "tallyhook credits usage 12 1 --at 2026-11-20T14:05Z --reference repository:7#12 --key repository:7#12",
     ),

@@ -114,10 +114,12 @@ def test_what_is_no_change_is_refused(seeded_sqlite: Settings, change: str) -> N
     assert len(entries(seeded_sqlite)) == 1
 
 
-def test_an_unknown_option_is_no_change(seeded_sqlite: Settings) -> None:
-    ended = invoke(*ADJUST, "+3", "--raeson", "x", "--reason", "y", "--yes", settings=seeded_sqlite)
+@pytest.mark.parametrize("change", ["+3", "-3"])
+def test_an_unknown_option_is_no_change(seeded_sqlite: Settings, change: str) -> None:
+    ended = invoke(*ADJUST, change, "--raeson", "x", "--reason", "y", "--yes", settings=seeded_sqlite)
 
     assert ended.code == 2
+    assert "--raeson" in ended.stderr
     assert len(entries(seeded_sqlite)) == 1
 
 
