@@ -26,6 +26,7 @@ from typing import Final
 from benchmarks.intake_servers import Databases, Engine, ceiling_server, product_server
 from benchmarks.loader import Loaded, Loader, alone
 from benchmarks.pairs import Spread
+from benchmarks.progress import tell
 from sandbox.github.server import GitHubStandIn
 
 CEILINGS: Final[Mapping[Engine, Sequence[Engine]]] = {"sqlite": ["sqlite"], "postgresql": ["postgresql", "sqlite"]}
@@ -142,10 +143,18 @@ async def main() -> None:
     ]
     figures: list[Mapping[str, float | str]] = []
     with Loader.started(seed=SEED) as loader, Databases.made() as databases:
+        tell("the loader alone")
         own = await alone(loader, connections=max(options.connections), seconds=options.seconds)
         if not options.json:
-            print(f"The loader alone, against a server that keeps nothing: {own.rate:,.0f} a second.\n{HEADER}")
-        for of in rounds:
+            print(
+                f"The loader alone, against a server that keeps nothing: {own.rate:,.0f} a second.\n{HEADER}",
+                flush=True,
+            )
+        for number, of in enumerate(rounds, start=1):
+            tell(
+                f"round {number} of {len(rounds)}: {of.engine} beside {of.ceiling},"
+                f" {of.connections} connections, {options.pairs} pairs of {options.seconds:g} s"
+            )
             pairs = await measured(of, databases, loader, pairs=options.pairs, seconds=options.seconds)
             figures.append(pairs.figures())
             if not options.json:

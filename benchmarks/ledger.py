@@ -22,6 +22,7 @@ from typing import Final, assert_never
 from benchmarks.ledger_growth import GROWN_TO, Grown, measure_growth
 from benchmarks.ledger_places import Place, PostgresPlace, SqlitePlace
 from benchmarks.ledger_rounds import Compared, Effort, Held, Measured, Rounds, latencies, middle_rate
+from benchmarks.progress import tell
 from tests.postgres import durable_server
 
 Result = Measured | Compared | Held | Grown
@@ -39,6 +40,7 @@ def main() -> None:
     effort = replace(effort, pairs=arguments.pairs or effort.pairs, callers=arguments.callers or effort.callers)
     results: list[Result] = []
     for engine in arguments.engine or ENGINES:
+        tell(f"{engine}: filling a database with customers")
         with _place(engine, arguments.directory) as place:
             if arguments.growth:
                 sizes = QUICKLY_GROWN_TO if arguments.quick else GROWN_TO

@@ -20,6 +20,7 @@ from benchmarks.ledger_ceiling import ENTRY_COLUMNS, LAST_ENTRY, LAST_MOVE, MOVE
 from benchmarks.ledger_contenders import Product
 from benchmarks.ledger_places import ACCOUNTS, FIRST_CUSTOMER, Place
 from benchmarks.pairs import Spread
+from benchmarks.progress import tell
 from billing.values import CustomerId
 from storage.engines import is_sqlite, parse_url, sqlite_path
 
@@ -57,6 +58,7 @@ def measure_growth(place: Place, sizes: Sequence[int], *, pairs: int, seconds: f
     """Fill a database for each size, then measure them in turns."""
     addresses = [place.copy() for _ in sizes]
     for url, entries in zip(addresses, sizes, strict=True):
+        tell(f"{place.engine}: filling a journal of {entries:,} entries")
         _grow(url, entries)
     return asyncio.run(_measure(place.engine, dict(zip(addresses, sizes, strict=True)), pairs=pairs, seconds=seconds))
 
@@ -67,7 +69,8 @@ async def _measure(engine: str, databases: dict[str, int], *, pairs: int, second
     for size in sizes:
         await size.product.open()
         await _spend(size, draw, callers=64, seconds=seconds)
-    for _ in range(pairs):
+    for number in range(1, pairs + 1):
+        tell(f"{engine}: round {number} of {pairs}")
         for size in sizes:
             one = await _spend(size, draw, callers=1, seconds=seconds)
             busy = await _spend(size, draw, callers=64, seconds=seconds)

@@ -9,6 +9,7 @@ from benchmarks.ledger_ceiling import PostgresCeiling, SqliteCeiling
 from benchmarks.ledger_contenders import Contender, Product, Unbatched
 from benchmarks.ledger_places import ACCOUNTS, FIRST_CUSTOMER, Place
 from benchmarks.pairs import Spread
+from benchmarks.progress import tell
 
 CUSTOMERS = {"one": 1, "10,000": ACCOUNTS}
 """How many accounts are spent from, by the name of that."""
@@ -99,6 +100,7 @@ class Rounds:
 
     async def open(self) -> None:
         """Connect everybody, and let each get warm."""
+        tell(f"{self._engine}: warming up")
         for contender in (self._product, self._ceiling, self._unbatched):
             await contender.open()
             for accounts in CUSTOMERS:
@@ -134,6 +136,7 @@ class Rounds:
         ]
 
     async def _measure(self, row: Measured) -> Measured:
+        tell(f"{self._engine}: {row.callers} callers, accounts: {row.accounts}; rounds: {self._effort.pairs}")
         turns = ((self._product, row.product), (self._ceiling, row.ceiling), (self._unbatched, row.unbatched))
         for _ in range(self._effort.pairs):
             for contender, loads in turns:
@@ -141,6 +144,7 @@ class Rounds:
         return row
 
     async def _compare(self, what: str, one: tuple[str, int], other: tuple[str, int]) -> Compared:
+        tell(f"{self._engine}: {what}")
         loads: list[Load] = []
         others: list[Load] = []
         for _ in range(self._effort.pairs):
@@ -149,6 +153,7 @@ class Rounds:
         return Compared(engine=self._engine, what=what, ratio=ratio(loads, others))
 
     async def _hold(self, accounts: str, callers: int) -> Held:
+        tell(f"{self._engine}: how long the event loop is held: {callers} callers, accounts: {accounts}")
         with Heartbeat() as heartbeat:
             for _ in range(self._effort.pairs):
                 await self._load(self._product, accounts, callers)

@@ -55,7 +55,7 @@ async def test_rows_that_are_missing_or_refusals_end_the_measuring(
             await brought(server, loader)
 
 
-async def test_it_tells_its_figures_as_json(tmp_path: Path) -> None:
+async def test_it_tells_its_figures_as_json_and_beside_them_how_far_it_is(tmp_path: Path) -> None:
     options = ["--engine", "sqlite", "--connections", "2", "--pairs", "1", "--seconds", "0.1", "--json"]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -65,10 +65,12 @@ async def test_it_tells_its_figures_as_json(tmp_path: Path) -> None:
         cwd=tmp_path,
         env=environment_of({}),
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
-    output, _ = await process.communicate()
+    output, progress = await process.communicate()
 
     assert process.returncode == 0
+    assert b"round 1 of 1: sqlite beside sqlite, 2 connections, 1 pairs of 0.1 s\n" in progress
     (figures,) = json.loads(output)["rounds"]
     assert (figures["engine"], figures["ceiling"], figures["connections"], figures["pairs"]) == (
         "sqlite",
