@@ -39,6 +39,9 @@ from billing.wants import may_go_short, may_make_hold, wanted_by
 
 LOSSES_WITHIN: Final = timedelta(hours=1)
 
+NOTHING: Final = Facts()
+"""What there is to know beside the customer, mostly."""
+
 AccountCommand = FollowMarketplace | FollowInstallation | RenameAccount
 """Commands that name the customer by the GitHub account."""
 
@@ -188,10 +191,14 @@ class _Batch:
         return facts
 
     def _facts_about(self, command: KeyedCommand, state: CustomerState) -> Facts:
-        """What the decision on a keyed command may know."""
+        """What the decision on a keyed command may know; nothing, as a rule."""
         account_id = state.account.id
+        remembered = self._answer(account_id, command.key)
+        is_plain = not (may_make_hold(command) or may_go_short(command, state, self._now))
+        if remembered is None and is_plain and not isinstance(command, ReverseEntry):
+            return NOTHING
         return Facts(
-            remembered=self._answer(account_id, command.key),
+            remembered=remembered,
             hold_id=next(self._hold_ids) if may_make_hold(command) else NO_HOLD,
             entry=self._entry(account_id, command.seq) if isinstance(command, ReverseEntry) else None,
             billing_on=not may_go_short(command, state, self._now) or self._is_billing_on(),

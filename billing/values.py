@@ -8,8 +8,9 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Final, NewType, TypeVar
+from functools import cache, lru_cache
+from operator import attrgetter
+from typing import Any, Final, NewType, TypeVar
 
 from billing.errors import InvalidAmountError
 
@@ -53,8 +54,12 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
+@lru_cache(maxsize=256)
 def to_milliseconds(moment: datetime) -> int:
-    """The moment as whole milliseconds since 1970 in UTC, as the database and the hash chain keep it."""
+    """The moment as whole milliseconds since 1970 in UTC, as the database and the hash chain keep it.
+
+    Remembered, since a batch asks for few moments many times: when it is booked, when its grants expire.
+    """
     return (moment - EPOCH) // _MILLISECOND
 
 
@@ -74,22 +79,24 @@ def to_the_millisecond(moment: datetime) -> datetime:
 def changed(value: T, **changes: object) -> T:
     """A copy of a frozen, slotted value with some fields changed, for the path of every spend.
 
-    It does what `dataclasses.replace` does in half the time, by writing the slots themselves. A `__post_init__` isn't
-    run.
+    It does what `dataclasses.replace` does in a third of the time, by writing the slots themselves. It is for values of
+    two fields or more, and a `__post_init__` isn't run.
     """
     kind: type = type(value)
-    slots = _slots_of(kind)
-    assert changes.keys() <= slots.keys(), "only fields that there are can change"
-    copy = object.__new__(type(value))
-    for name, write in slots.items():
-        write(copy, changes[name] if name in changes else getattr(value, name))
+    read, writers = _slots_of(kind)
+    copy: T = object.__new__(kind)
+    for write, old in zip(writers.values(), read(value), strict=True):
+        write(copy, old)
+    for name, new in changes.items():
+        writers[name](copy, new)
     return copy
 
 
 @cache
-def _slots_of(kind: type) -> dict[str, Callable[[object, object], None]]:
-    """The fields' names, and what writes each."""
-    return {field.name: getattr(kind, field.name).__set__ for field in fields(kind)}
+def _slots_of(kind: type[Any]) -> tuple[Callable[[object], tuple[object, ...]], dict[str, Callable[..., None]]]:
+    """What reads all fields of such a value at once, and what writes each."""
+    names = [field.name for field in fields(kind)]
+    return attrgetter(*names), {name: getattr(kind, name).__set__ for name in names}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -167,7 +174,9 @@ class InstallationState(enum.StrEnum):
 
 
 class EntryKind(enum.StrEnum):
-    """What an entry of the journal does."""
+    """What an entry of the journal does. It is looked up for every move, so it hashes as the text that it equals."""
+
+    __hash__ = str.__hash__
 
     GRANT = "grant"
     SPEND = "spend"
@@ -190,8 +199,11 @@ class Place(enum.StrEnum):
 
     Of a grant: `GRANT` can be spent, `HELD` is set aside, `USED` was spent, `EXPIRED` came to its end, `REVOKED` was
     taken back. `ISSUED` is where grants come from. `DEBT` is what the customer owes, and `LENT` what stands against
-    credits that were spent but should not have been; `WAIVED` pays for what is given for nothing.
+    credits that were spent but should not have been; `WAIVED` pays for what is given for nothing. It hashes as
+    `EntryKind` does.
     """
+
+    __hash__ = str.__hash__
 
     GRANT = "grant"
     HELD = "held"

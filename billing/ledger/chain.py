@@ -8,6 +8,7 @@ booked must verify for ever (docs/decisions/0016-hash-chain-and-notes.md).
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, Final
@@ -110,6 +111,8 @@ def entry_fields(entry: Entry) -> Sequence[Field]:
 
 def hash_entry(entry: Entry) -> bytes:
     """The hash that belongs in the entry: over all its fields but that one, its moves included, 32 bytes."""
+    if entry.hash_version == HASH_VERSION:
+        return _hash_newest(entry)
     return digest("entry", entry_fields(entry), entry.hash_version)
 
 
@@ -151,6 +154,65 @@ def digest_hold(hold: Hold) -> str:
     return digest(
         "hold", (hold.id, hold.made_at, hold.reference, hold.paid_units, hold.price_cents, hold.waived_units)
     )[:TERMS_BYTES].hex()
+
+
+def _hash_newest(entry: Entry) -> bytes:
+    """The digest of an entry under the newest encoding, which every spend waits for.
+
+    It is what `digest` makes of its fields, in half the time, since it needn't ask for the type of each.
+    """
+    request_hash, note_hash = entry.request_hash, entry.note_hash
+    parts = [
+        _NEWEST_HEAD,
+        _LENGTHS[len(entry.previous_hash)],
+        entry.previous_hash,
+        _number(entry.account_id),
+        _number(entry.seq),
+        _word(entry.kind),
+        _number(entry.amount),
+        _number(entry.balance_after),
+        _text(entry.key),
+        _LENGTHS[len(request_hash)],
+        request_hash,
+        _number(to_milliseconds(entry.occurred_at)),
+        _number(to_milliseconds(entry.recorded_at)),
+        _word(entry.actor),
+        _text(entry.reference),
+        _LENGTHS[len(note_hash)],
+        note_hash,
+        _word(entry.unit),
+        _number(entry.held_after),
+        _number(entry.debt_after),
+        _number(entry.hold_id),
+        _number(entry.reverses),
+        _number(len(entry.moves)),
+    ]
+    for move in entry.moves:
+        parts += (
+            _number(move.line),
+            _word(move.debit),
+            _word(move.credit),
+            _number(move.grant_number),
+            _number(move.amount),
+        )
+    return sha256(b"".join(parts)).digest()
+
+
+def _number(number: int) -> bytes:
+    content = b"%d" % number
+    return _LENGTHS[len(content)] + content
+
+
+def _text(text: str) -> bytes:
+    content = text.encode()
+    length = len(content)
+    return (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(8, "big")) + content
+
+
+_word: Final = lru_cache(maxsize=256)(_text)
+"""The same of a text of which there are few."""
+
+_NEWEST_HEAD: Final = bytes((HASH_VERSION,)) + _text("entry")
 
 
 def _moment(moment: datetime) -> bytes:
