@@ -27,8 +27,8 @@ from tests.system.product import Product, catalogue, settings_for
 IDLE_SECONDS: Final = 60
 """By the clock of the test, which takes no time."""
 
-MOST_STATEMENTS_A_SECOND: Final = 8.0
-"""The worker and the senders of three topics look once a second whether something is due, in a transaction each."""
+MOST_STATEMENTS_A_SECOND: Final = 10.0
+"""The worker and the senders of four topics look once a second whether something is due, in a transaction each."""
 
 WATCHED_SECONDS: Final = 3.0
 """Real ones, for a real process."""
