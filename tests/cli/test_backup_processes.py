@@ -124,8 +124,8 @@ async def test_a_full_disk_leaves_the_earlier_backup(
     (tmp_path / "backup.db").write_text("an earlier one")
     with closing(sqlite3.connect(tmp_path / "tallyhook.db")) as database:
         database.execute("PRAGMA journal_mode = DELETE")
-    # A limit on the size of files, in blocks of 512 bytes, is as good as a disk without room. The seal takes a page. The
-    # limit would hold for the file that coverage writes, too.
+    # A limit on the size of files, in blocks of 512 bytes, is as good as a disk without room. The seal takes a page.
+    # The limit would hold for the file that coverage writes, too.
     blocks = ((tmp_path / "tallyhook.db").stat().st_size + 4096 - missing_bytes) // 512
     under = (
         "/bin/sh",
