@@ -95,6 +95,7 @@ def test_the_thresholds_are_those_of_the_effective_plan(history: History) -> Non
     history.do(spend(54, key="a"))
     assert told(history) == []
     history.do(spend(1, key="b"))
+    history.do(spend(1, key="below it already"))
     assert told(history) == [(10, 10)]
 
 

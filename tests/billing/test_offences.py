@@ -8,6 +8,7 @@ import pytest
 
 from billing.ledger.chain import hash_entry
 from billing.ledger.entries import Entry, Move
+from billing.ledger.tracks import Tracks
 from billing.ledger.verify import Audit, Offence, verify_account
 from billing.values import NEVER, AccountId, HoldState, Origin
 from tests.billing.builders import ACCOUNT_ID, History, day
@@ -87,6 +88,14 @@ def broken_tables() -> Iterator[tuple[dict[str, Any], str]]:
 @pytest.mark.parametrize(("tables", "problem"), list(broken_tables()))
 def test_a_row_that_differs_is_told_with_its_number(tables: dict[str, Any], problem: str) -> None:
     assert offence(**tables) == Offence(account_id=ACCOUNT_ID, seq=0, problem=problem)
+
+
+def test_of_what_doesnt_differ_nothing_is_said() -> None:
+    tracks = Tracks()
+    for entry in JOURNAL:
+        tracks.follow(entry)
+    assert [tracks.grants[grant.number].differs(grant) for grant in GRANTS] == [""] * len(GRANTS)
+    assert [tracks.holds[hold.id].differs(hold) for hold in HOLDS] == [""] * len(HOLDS)
 
 
 def broken_journals() -> Iterator[tuple[tuple[Entry, ...], str]]:
