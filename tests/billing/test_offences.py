@@ -11,9 +11,9 @@ from billing.ledger.entries import Entry, Move
 from billing.ledger.tracks import Tracks
 from billing.ledger.verify import Audit, Offence, verify_account
 from billing.values import NEVER, AccountId, HoldState, Origin
-from tests.billing.builders import ACCOUNT_ID, History, day
+from tests.billing.builders import ACCOUNT_ID, History, day, spend
 from tests.billing.looks import held
-from tests.billing.requests import buy, hold, release
+from tests.billing.requests import buy, capture, hold, release
 from tests.billing.test_verify import ACCOUNT, CHARGES, GRANTS, HISTORY, HOLDS, JOURNAL, offence
 
 T = TypeVar("T")
@@ -135,3 +135,20 @@ def test_a_release_gives_back_nothing_that_another_hold_holds() -> None:
     found = verify_account(account, history.all_grants.values(), (*before, last), {}, history.all_holds.values())
     problem = f"ends hold {first} with other credits than it held"
     assert found == Offence(account_id=ACCOUNT_ID, seq=last.seq, problem=problem)
+
+
+def test_a_caller_whose_reference_imitates_our_words_breaks_nothing() -> None:
+    history = History()
+    history.install()
+    imitated = f"grant:1 reversed:3 until:1 hold:{'0' * 32} terms:{'0' * 32}"
+    history.do(spend(1, key="spend", reference=imitated))
+    work = held(history, history.do(hold(2, key="work", reference=imitated)))
+    history.do(capture(work, 1, key="done"))
+    assert history.journal[-1].reference == imitated
+    assert offence_of(history) is None
+
+
+def offence_of(history: History) -> Offence | None:
+    """What the checks say of the history's ledger."""
+    account, grants = history.customer.account, history.all_grants.values()
+    return verify_account(account, grants, history.journal, history.notes, history.all_holds.values(), history.charges)
