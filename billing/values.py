@@ -70,10 +70,10 @@ def from_milliseconds(milliseconds: int) -> datetime:
 
 def to_the_millisecond(moment: datetime) -> datetime:
     """The moment in UTC without what lies below a millisecond, so that it compares equal when read back."""
-    if moment.tzinfo is UTC and not moment.microsecond % 1000:
-        return moment
-    moment = moment.astimezone(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    below = moment.microsecond % 1000
+    return moment.replace(microsecond=moment.microsecond - below) if below else moment
 
 
 def changed(value: T, **changes: object) -> T:
