@@ -1,12 +1,11 @@
 """What the sandbox's server is given: settings that lead to the stand-in only, and what is for sale there."""
 
-import base64
 import secrets
 from pathlib import Path
 from typing import Final
 
 from billing.plans import Plan, PlanCatalog
-from bot.cli.sandbox_places import database_url, server_url
+from bot.cli.sandbox_places import LEDGER_SIGNING_KEY, database_url, server_url
 from bot.settings import ServerSettings, settings_of
 from sandbox.github.model import Plan as ListedPlan
 from sandbox.github.world import World
@@ -34,7 +33,7 @@ def sandbox_settings(github: World, path: Path, *, host: str, port: int, log_lev
             "GITHUB_WEB_URL": github.web_url,
             "GITHUB_MARKETPLACE": "on",
             "SESSION_SECRET": secrets.token_hex(SECRET_BYTES),
-            "LEDGER_SIGNING_KEY": base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
+            "LEDGER_SIGNING_KEY": LEDGER_SIGNING_KEY,
             "LOG_LEVEL": log_level,
         },
     )

@@ -1,5 +1,6 @@
 """Where the parts of a sandbox are: its addresses, its database, its plans, and how to look inside."""
 
+import base64
 import shlex
 import shutil
 import socket
@@ -11,6 +12,9 @@ from typing import Final
 import bot
 
 PLANS_FILE: Final = "plans.toml"
+LEDGER_SIGNING_KEY: Final = base64.b64encode(b"everybody knows the sandbox key!").decode()
+"""Signs what the sandbox signs. It is no secret, since nothing here has to be proven, and the same in every run, so that
+a kept database verifies."""
 PROGRAM: Final = "tallyhook"
 
 
@@ -28,7 +32,10 @@ class Places:
     def announcement(self) -> str:
         """What a person is told when everything runs."""
         fate = "kept" if self.is_database_kept else "gone when the sandbox stops"
-        settings = f"DATABASE_URL={database_url(self.database)} PLANS_FILE={shlex.quote(str(self.plans))}"
+        settings = (
+            f"DATABASE_URL={database_url(self.database)} PLANS_FILE={shlex.quote(str(self.plans))}"
+            f" LEDGER_SIGNING_KEY={LEDGER_SIGNING_KEY}"
+        )
         return f"""
 Tallyhook's sandbox is running. Nothing leaves this machine, and nobody pays anything.
 

@@ -160,6 +160,27 @@ async def test_what_it_says_to_look_inside_works_from_anywhere(tmp_path: Path) -
     assert "acme" in stdout.decode()
 
 
+async def test_a_statement_is_signed_by_the_key_that_the_server_publishes_in_each_run(tmp_path: Path) -> None:
+    key, statement = tmp_path / "ledger-key.json", tmp_path / "acme.json"
+    for _ in range(2):
+        async with running(tmp_path, "--database", str(tmp_path / "sandbox.db")) as sandbox:
+            await sandbox.act("install", account="acme")
+            await sandbox.becomes("acme", "trial", available=5)
+            async with sandbox.browser.get(f"{sandbox.server}api/v1/ledger/key") as published:
+                key.write_text(await published.text())
+            made = await asyncio.to_thread(invoke, "checkpoint", settings=sandbox.settings)
+            verified = await asyncio.to_thread(invoke, "verify", "--json", settings=sandbox.settings)
+            signing = ("credits", "statement", "github:@acme", "--signed", "--output", str(statement))
+            signed = await asyncio.to_thread(invoke, *signing, settings=sandbox.settings)
+            sandbox.program.signal(signal.SIGTERM)
+            await sandbox.program.end()
+        checked = invoke("credits", "check", str(statement), "--key", str(key))
+        assert (made.code, signed.code, checked.code) == (0, 0, 0), made.stderr + signed.stderr + checked.stdout
+        verification = json.loads(verified.stdout)
+        assert (verification["offence"], verification["signatures_checked"]) == (None, True)
+        statement.unlink()
+
+
 async def test_the_pretended_marketplace_sells_the_catalogue(tmp_path: Path) -> None:
     catalogue = (ROOT / "plans.toml").read_text()
     own = catalogue.replace('name = "Pro"', 'name = "Grand"').replace("[1313]", "[4, 5]")
