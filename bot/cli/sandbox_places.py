@@ -13,8 +13,8 @@ import bot
 
 PLANS_FILE: Final = "plans.toml"
 LEDGER_SIGNING_KEY: Final = base64.b64encode(b"everybody knows the sandbox key!").decode()
-"""Signs what the sandbox signs. It is no secret, since nothing here has to be proven, and the same in every run, so that
-a kept database verifies."""
+"""Signs what the sandbox signs. It is no secret, since nothing here has to be proven, and the same in every run, so
+that a kept database verifies."""
 PROGRAM: Final = "tallyhook"
 
 
