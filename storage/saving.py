@@ -166,6 +166,9 @@ POSTPONE_DELIVERIES = register(
 def save(transaction: Transaction, changes: Changes, taken_slots: Collection[SlotKey], now: int) -> None:
     """Write everything. The customers are locked, and so are the deliveries' partitions. Time in milliseconds.
 
+    An account, a grant or a hold that a decision left alone is the very value that was loaded, so that nothing is
+    compared field by field.
+
     `taken_slots` are those sign-up places that were seen, and locked, in this transaction; another one that turns out
     to be taken makes the transaction fail and be run again.
 
@@ -229,7 +232,7 @@ def _save_accounts(transaction: Transaction, pairs: Sequence[Pair]) -> None:
     changed = [
         (before.account, after.account)
         for before, after in pairs
-        if before is not None and before.account != after.account
+        if before is not None and before.account is not after.account
     ]
     _write(
         transaction,
@@ -269,7 +272,7 @@ def _save_grants(transaction: Transaction, pairs: Sequence[Pair]) -> None:
             earlier = known.get(grant.number)
             if earlier is None:
                 new.append(grant_values(after.account.id, grant))
-            elif earlier != grant:
+            elif earlier is not grant:
                 changed.append({"of_account": after.account.id, "of_number": grant.number, **standing_values(grant)})
     _write(transaction, INSERT_GRANTS, new)
     _write(transaction, UPDATE_GRANTS, changed)
@@ -284,7 +287,7 @@ def _save_holds(transaction: Transaction, pairs: Sequence[Pair]) -> None:
             earlier = known.get(hold.id)
             if earlier is None:
                 new.append(hold)
-            elif earlier != hold:
+            elif earlier is not hold:
                 changed.append({"of_hold": hold.id, **ending_values(hold)})
     _write(transaction, INSERT_HOLDS, [hold_values(hold) for hold in new])
     _write(transaction, INSERT_SHARES, [share for hold in new for share in share_values(hold)])
