@@ -18,6 +18,9 @@ from typing_extensions import override
 
 REDACTED: Final = "[redacted]"
 
+QUIETER: Final = ("asyncio", "sqlalchemy", "alembic", "aiosqlite", "stamina")
+"""Libraries that say at INFO what only their own developers want to know."""
+
 _SHORTEST_SECRET: Final = 8
 """A shorter text is no secret of ours; dropping it would tear holes into words."""
 
@@ -143,8 +146,7 @@ def set_up_logs(
             root.removeHandler(handler)
     root.addHandler(_ToStructlog(processors, target))
     root.setLevel(max(number, logging.INFO))
-    # These say at INFO what only their own developers want to know.
-    for name in ("asyncio", "sqlalchemy", "alembic", "aiosqlite", "stamina"):
+    for name in QUIETER:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
 

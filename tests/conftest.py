@@ -16,6 +16,7 @@ from hypothesis import settings
 from playwright.async_api import Page, async_playwright
 from xdist.workermanage import WorkerController
 
+from tests.log_state import log_state_kept
 from tests.postgres import Postgres, SharedPostgres, durable_server, new_directory
 
 pytest_plugins = ["tests.database"]
@@ -81,6 +82,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shared = config.stash.get(SHARED_POSTGRES, None)
     if shared is not None and shared.owner_pid == os.getpid():
         shared.close()
+
+
+@pytest.fixture(autouse=True)
+def _log_state_kept() -> Iterator[None]:
+    """What a test sets up for logging, or the program that it runs, no other test sees."""
+    with log_state_kept():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from billing.plans import PlanCatalog
 from bot.logs import set_up_logs
@@ -20,13 +19,12 @@ def plans() -> PlanCatalog:
 
 
 @pytest.fixture
-def log_text() -> Iterator[io.StringIO]:
+def log_text() -> io.StringIO:
     """All that is logged while the test runs, down to the last detail, as the product writes it."""
     stream = io.StringIO()
     # Without the secrets: what doesn't get there needn't be dropped.
     set_up_logs(level="debug", stream=stream)
-    yield stream
-    structlog.reset_defaults()
+    return stream
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,11 +26,10 @@ def lines_of(stream: io.StringIO) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
+def stream() -> io.StringIO:
     stream = io.StringIO()
     set_up_logs(level="info", secrets=[SECRET, "short"], stream=stream)
-    yield stream
-    structlog.reset_defaults()
+    return stream
 
 
 def test_a_line_is_one_object_with_the_ids_that_are_bound(stream: io.StringIO) -> None:
@@ -122,8 +120,6 @@ def test_a_line_that_cannot_be_written_harms_nobody(capsys: pytest.CaptureFixtur
 
     logging.getLogger("any").warning("into the void")
 
-    structlog.reset_defaults()
-    set_up_logs(stream=io.StringIO())
     told = capsys.readouterr().err
     assert "couldn't be written: ValueError" in told
     assert "into the void" not in told
@@ -135,7 +131,6 @@ def test_for_people_it_is_text() -> None:
 
     log.info("server_listening", address="http://127.0.0.1:8000", key=SECRET)
 
-    structlog.reset_defaults()
     assert "server_listening" in stream.getvalue()
     assert "http://127.0.0.1:8000" in stream.getvalue()
     assert SECRET not in stream.getvalue()
@@ -149,7 +144,6 @@ def test_setting_up_again_writes_each_line_once() -> None:
     log.info("once")
     logging.getLogger("any").warning("once too")
 
-    structlog.reset_defaults()
     assert first.getvalue() == ""
     assert [line["event"] for line in lines_of(second)] == ["once", "once too"]
 

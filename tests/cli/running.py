@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import pty
 import select
@@ -15,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
 from typer.testing import CliRunner
 
 from bot.cli.program import program
 from tests.arch.tree import ROOT
+from tests.log_state import log_state_kept
 
 PATIENCE_SECONDS = 60.0
 """How long a program may take on a machine that is busy with other tests."""
@@ -40,13 +39,9 @@ def invoke(*arguments: str, settings: Mapping[str, str] | None = None) -> Ended:
 
     A bug that escapes the program escapes from here.
     """
-    handlers = list(logging.getLogger().handlers)
-    try:
+    # The program's log goes to a stream that is gone afterwards.
+    with log_state_kept():
         result = CliRunner().invoke(program, arguments, env=settings, prog_name="tallyhook", catch_exceptions=False)
-    finally:
-        # The program's log goes to a stream that is gone now.
-        structlog.reset_defaults()
-        logging.getLogger().handlers[:] = handlers
     return Ended(code=result.exit_code, stdout=result.stdout, stderr=result.stderr)
 
 

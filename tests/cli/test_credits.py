@@ -125,7 +125,7 @@ def test_without_a_terminal_nothing_happens_unless_agreed_to(seeded_sqlite: Sett
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("github:@octocat", "0", "--reason", "x"), "greater than or equal to 1"),
+        (("github:@octocat", "0", "--reason", "x"), "0 is no number of credits"),
         (("github:@octocat", "1"), "--reason"),
         (("github:@octocat", "1", "--reason", "  "), "1 to 1000 characters"),
         (("github:@octocat", "1", "--reason", "x", "--expires", "soon"), "year-month-day"),

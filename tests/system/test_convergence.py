@@ -16,6 +16,7 @@ from structlog.typing import EventDict, WrappedLogger
 from bot.cli.verifying import Verification
 from bot.settings import ServerSettings
 from sandbox.clock import VirtualClock
+from tests.log_state import log_state_kept
 from tests.postgres import Postgres
 from tests.system.found import FOUND
 from tests.system.github_side import GitHubSide
@@ -99,11 +100,9 @@ def logs_told(say: Callable[[str], None]) -> Iterator[None]:
             say(f"   log: {' '.join(f'{name}={value}' for name, value in event.items() if name != 'exc_info')}")
         raise structlog.DropEvent
 
-    structlog.configure(processors=[structlog.contextvars.merge_contextvars, tell])
-    try:
+    with log_state_kept():
+        structlog.configure(processors=[structlog.contextvars.merge_contextvars, tell])
         yield
-    finally:
-        structlog.reset_defaults()
 
 
 @pytest.mark.timeout(3600)

@@ -1,6 +1,6 @@
 """How much a delivery costs the database in a busy batch: counts, which no noise changes."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
@@ -45,11 +45,9 @@ async def github() -> AsyncIterator[GitHubStandIn]:
 
 
 @pytest.fixture
-def quiet() -> Iterator[None]:
+def quiet() -> None:
     """Nothing of the program's log: it would take longer to print than what it tells of."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.mark.usefixtures("quiet")
