@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from billing.values import HoldId
 from tests.ledger.model import Line, Model
-from tests.ledger.world import Stored
+from tests.ledger.witness import Stored
 
 PERIODIC: Final = frozenset({"plan", "rollover", "timeout"})
 """Keys of the ledger's own entries that say more than the model knows."""

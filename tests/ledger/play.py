@@ -15,7 +15,8 @@ from tests.ledger.model import DAY, Answer, Model
 from tests.ledger.ordering import Search
 from tests.ledger.script import Do, Restart, Script, ShowPlan, Step, Switch, Wait, told
 from tests.ledger.translation import to_answer, to_command
-from tests.ledger.world import PLANS, Clock, Stored, Witness, World
+from tests.ledger.witness import Stored, Witness
+from tests.ledger.world import PLANS, Clock, World
 
 START: Final = 1_793_612_345_678
 """When every seed begins: in November 2026, at an odd millisecond."""
