@@ -24,7 +24,7 @@ START: Final = 1_793_612_345_678
 CUSTOMERS: Final = 3
 """The most customers of a seed."""
 
-LOOKED_BACK: Final = 8
+LOOKED_BACK: Final = 4
 """At how many earlier moments each customer's balance is asked for in the end."""
 
 

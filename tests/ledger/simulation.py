@@ -23,6 +23,7 @@ import structlog
 from storage import migrating
 from tests.ledger.play import Play, Tally
 from tests.postgres import SharedPostgres, new_directory
+from tests.unsynced import unsynced
 
 COMMANDS: Final = 60
 """How many commands a seed has, unless told otherwise."""
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     engines = ("sqlite", "postgresql") if given.engine == "both" else (given.engine,)
     tallies = {engine: Tally() for engine in engines}
     try:
-        with fresh_databases(engines) as urls:
+        with fresh_databases(engines) as urls, unsynced():
             code = _play_what_is_asked_for(urls, tallies, given)
     except KeyboardInterrupt:
         code = INTERRUPTED
