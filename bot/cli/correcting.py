@@ -95,7 +95,7 @@ def grant(  # noqa: PLR0913 -- each is an option
     from bot.cli.corrections import carry_out, granting, ids_only, last_moment_of, note_of
 
     if origin is GrantedAs.PURCHASE and not about:
-        raise WrongUseError("What was bought was paid for.", "Name the payment by --reference, such as payment:4711.")
+        raise WrongUseError("A purchase goes with its payment.", "Name that by --reference, such as payment:4711.")
     correction = granting(
         reference,
         amount,

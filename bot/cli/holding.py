@@ -35,7 +35,12 @@ def holds(
         return
     columns = ("HOLD", "MADE", "STATE", "CREDITS", "PAID", "WAIVED", "CAPTURED", "UNTIL", "REFERENCE")
     numbers = ("HOLD", "CREDITS", "PAID", "WAIVED", "CAPTURED")
-    print_table(columns, [_cells(hold) for hold in found], empty="There are no such holds.", numbers=numbers)
+    print_table(
+        columns,
+        [_cells(hold) for hold in found],
+        empty="None was ever made." if everything else "None is open; --all tells those that have ended.",
+        numbers=numbers,
+    )
 
 
 def _cells(hold: "Hold") -> tuple[str, ...]:

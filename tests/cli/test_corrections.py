@@ -307,6 +307,10 @@ def test_a_hold_is_not_reversed_and_the_refusal_names_a_way_that_there_is(seeded
 
 
 def test_holds_are_listed_and_shown_with_the_customer(seeded: Settings) -> None:
+    none_open = invoke("credits", "holds", "github:@octocat", settings=seeded)
+    none_at_all = invoke("credits", "holds", "github:@octocat", "--all", settings=seeded)
+    assert (none_open.stdout, none_open.stderr) == ("", "None is open; --all tells those that have ended.\n")
+    assert none_at_all.stderr == "None was ever made.\n"
     act(seeded, hold_three)
 
     (held,) = answer(invoke("credits", "holds", "github:@octocat", "--json", settings=seeded))

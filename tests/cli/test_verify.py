@@ -1,6 +1,7 @@
 """`verify`: a whole ledger passes, and the first offence in a broken one is told, on both engines."""
 
 import asyncio
+import base64
 import json
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from bot.cli.verifying import Report, Verification
 from sandbox.clock import VirtualClock
 from storage.database import Database
+from tests.arch.tree import ROOT
 from tests.cli.conftest import Settings
 from tests.cli.running import invoke
 from tests.cli.seeding import ACME, Seeding, user
@@ -41,6 +43,27 @@ def test_a_whole_ledger_passes(seeded: Settings) -> None:
         "2 accounts with 4 entries, 0 checkpoints: everything holds.",
         "No checkpoint was made yet: entries that were cut off the end of a journal would not be missed.",
     ]
+
+
+def test_what_its_page_quotes_is_what_it_prints(seeded_sqlite: Settings) -> None:
+    page = (ROOT / "docs" / "verify.md").read_text()
+    key, other = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+    none_yet = invoke("verify", settings=seeded_sqlite).stdout.splitlines()[1]
+    assert invoke("checkpoint", settings={**seeded_sqlite, "LEDGER_SIGNING_KEY": key}).code == 0
+
+    unchecked = invoke("verify", settings=seeded_sqlite).stdout.splitlines()
+    missing = invoke("verify", "--expect", f"1377:{'0' * 64}", settings=seeded_sqlite).stdout.splitlines()
+    unknown = invoke("verify", settings={**seeded_sqlite, "LEDGER_SIGNING_KEY": other}).stdout.splitlines()[0]
+    tamper(seeded_sqlite["DATABASE_URL"], "UPDATE credit_transactions SET actor = 'x' WHERE seq = 3")
+    broken = invoke("verify", settings=seeded_sqlite).stdout.splitlines()
+
+    assert f"`{none_yet}`" in page
+    assert f"`{unchecked[2]}`" in page
+    assert missing[0].replace("the last one is 1.", "the last one is 1376.") in page
+    assert missing[1] in page
+    assert unknown[unknown.index("which is none of ours") : -1] in page
+    assert broken[0].split("entry 3: ")[1] in page
+    assert broken[1] in page
 
 
 OF_ACME = "(SELECT a.id FROM credit_accounts a JOIN customers c ON c.id = a.customer_id WHERE c.github_login = 'acme')"
