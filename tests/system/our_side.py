@@ -1,17 +1,16 @@
 """Our side of a history: what the database says, in plain SQL, so that nothing of the product is asked about itself."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+import asyncpg
 
 from billing.values import NEVER, to_milliseconds
-from storage.engines import parse_url
-from tests.system.power import ONLOOKER
+from storage.engines import BUSY_SECONDS, is_sqlite, parse_url, sqlite_path
 
 Row = Mapping[str, Any]
 
@@ -44,28 +43,37 @@ class Customer:
 
 
 class OurSide:
-    """Looks on while the product works."""
+    """Looks on while the product works, by the bare drivers: whoever waits for it looks thousands of times."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: sqlite3.Connection | asyncpg.Connection) -> None:
+        self._database = database
+        # One connection answers one question at a time.
+        self._turn = asyncio.Lock()
         self._dead_leases: set[tuple[str, int]] = set()
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, url: str) -> AsyncIterator[Self]:
+    async def opened(cls, address: str) -> AsyncIterator[Self]:
         """Look at this database."""
-        engine = create_async_engine(
-            parse_url(url), isolation_level="AUTOCOMMIT", execution_options={ONLOOKER: True}, pool_size=1
-        )
+        url = parse_url(address)
+        if is_sqlite(url):
+            file = sqlite3.connect(sqlite_path(url), timeout=BUSY_SECONDS, isolation_level=None)
+            file.row_factory = sqlite3.Row
+            with closing(file):
+                yield cls(file)
+            return
+        server = await asyncpg.connect(url.set(drivername="postgresql").render_as_string())
         try:
-            yield cls(engine)
+            yield cls(server)
         finally:
-            await engine.dispose()
+            await server.close()
 
     async def rows(self, statement: str) -> Sequence[Row]:
         """What a statement selects."""
-        async with self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(text(statement))).mappings()]
+        if isinstance(self._database, sqlite3.Connection):
+            return [dict(row) for row in self._database.execute(statement)]
+        async with self._turn:
+            return [dict(row) for row in await self._database.fetch(statement)]
 
     # Whether the product is at work ----------------------------------------------------------------------------------
 

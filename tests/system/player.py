@@ -302,7 +302,7 @@ class Player:
             await self.rest()
 
     async def _is_at_rest(self) -> bool:
-        return self.product.is_dead or await self.ours.is_at_rest(self._now())
+        return self.product.is_dead or (self._power.is_quiet() and await self.ours.is_at_rest(self._now()))
 
     async def _comes_to(self, condition: Callable[[], Awaitable[bool]]) -> bool:
         """Whether the condition holds within the time that we have patience for."""

@@ -3,14 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine, event
 
 Moment = Literal["statement", "commit", "committed", "read-back"]
-
-ONLOOKER: Final = "onlooker"
-"""The execution option of engines that only look on: they aren't the product's, and keep their power."""
 
 
 class PowerCutError(Exception):
@@ -27,10 +24,11 @@ class Power:
         self.is_cut = False
         self.statements = 0
         self.commits = 0
+        self._seen = 0
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Watch every database engine of this process, whichever the product opens."""
+        """Watch every database engine of this process, whichever the product opens; who only looks on has none."""
         listeners: list[tuple[str, Any]] = [
             ("before_cursor_execute", self._before_execute),
             ("commit", self._before_commit),
@@ -62,19 +60,22 @@ class Power:
         """GitHub has answered; the product hasn't heard yet."""
         self._reach("read-back")
 
-    def _before_execute(self, connection: Connection, *_: object) -> None:
-        if not connection.get_execution_options().get(ONLOOKER):
-            self.statements += 1
-            self._reach("statement")
-            self._require()
+    def is_quiet(self) -> bool:
+        """Whether the product asked its database nothing since this was last called; while it asks, it is at work."""
+        seen, self._seen = self._seen, self.statements
+        return seen == self.statements
 
-    def _before_commit(self, connection: Connection) -> None:
-        if not connection.get_execution_options().get(ONLOOKER):
-            self.commits += 1
-            self._reach("commit")
-            self._require()
-            # This one still happens: nothing asks again before the disk has it.
-            self._reach("committed")
+    def _before_execute(self, *_: object) -> None:
+        self.statements += 1
+        self._reach("statement")
+        self._require()
+
+    def _before_commit(self, *_: object) -> None:
+        self.commits += 1
+        self._reach("commit")
+        self._require()
+        # This one still happens: nothing asks again before the disk has it.
+        self._reach("committed")
 
     def _reach(self, moment: Moment) -> None:
         with self._lock:
