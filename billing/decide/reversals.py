@@ -73,6 +73,8 @@ def _unwound(book: Book, entry: Entry) -> tuple[list[Line], int]:
     """
     lines: list[Line] = []
     without_room = 0
+    # An entry may move credits of one grant more than once, and each move back leaves less of them.
+    left: dict[tuple[int, Place], int] = {}
     for move in reversed(entry.moves):
         if (move.debit, move.credit) not in BACK:
             continue
@@ -83,7 +85,9 @@ def _unwound(book: Book, entry: Entry) -> tuple[list[Line], int]:
             count = min(count, book.debt)
         grant = book.grant_numbered(move.grant_number)
         if grant is not None:
-            count = min(count, getattr(grant, COLUMNS[debit]))
+            there = left.get((grant.number, debit), getattr(grant, COLUMNS[debit]))
+            count = min(count, there)
+            left[grant.number, debit] = there - count
         without_room += move.amount - count
         if count:
             lines.append((debit, credit, move.grant_number, count))
