@@ -95,6 +95,7 @@ def test_rule_06_keys_of_our_own_entries_are_refused(history: History, key: str)
     outcome = history.do(grant(3, key=key)).outcome
     assert isinstance(outcome, Refused)
     assert isinstance(outcome.error, InvalidKeyError)
+    assert outcome.error.key == key
 
 
 @pytest.mark.parametrize("key", ["planned", "signup-bonus", "fix:plan:1"])
