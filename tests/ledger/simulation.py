@@ -12,10 +12,12 @@ import contextlib
 import itertools
 import logging
 import os
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from types import FrameType
 from typing import Final
 
 import structlog
@@ -34,6 +36,18 @@ TELL_SECONDS: Final = 15.0
 DIFFERED: Final = 1
 INTERRUPTED: Final = 130
 """What a run exits with; the latter is what shells make of Ctrl-C."""
+
+
+class Brake:
+    """Ctrl-C: the first one ends the run behind the seed that is being played, the next one at once."""
+
+    def __init__(self) -> None:
+        self.is_pulled = False
+        signal.signal(signal.SIGINT, self._pull)
+
+    def _pull(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_pulled = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def command_for(seed: int, engine: str, commands: int) -> str:
@@ -75,37 +89,36 @@ def main(arguments: Sequence[str]) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     engines = ("sqlite", "postgresql") if given.engine == "both" else (given.engine,)
     tallies = {engine: Tally() for engine in engines}
+    brake = Brake()
     try:
         with fresh_databases(engines) as urls, unsynced():
-            code = _play_what_is_asked_for(urls, tallies, given)
+            is_right = _play_each(urls, tallies, _seeds(given, brake), given.commands, trace=given.trace)
     except KeyboardInterrupt:
-        code = INTERRUPTED
-    if code != DIFFERED:
-        _summarise(tallies)
-    return code
+        is_right = True
+    if not is_right:
+        return DIFFERED
+    _summarise(tallies)
+    return INTERRUPTED if brake.is_pulled else 0
 
 
-def _play_what_is_asked_for(urls: dict[str, str], tallies: dict[str, Tally], given: argparse.Namespace) -> int:
+def _seeds(given: argparse.Namespace, brake: Brake) -> Iterator[int]:
+    """What is asked for, until the time is over or the brake is pulled."""
     if given.seed is not None:
-        return _play_each(urls, tallies, [given.seed], given.commands, trace=given.trace, until=None)
-    seeds = range(given.first, given.first + given.seeds) if given.seeds else itertools.count(given.first)
+        yield given.seed
+        return
     until = time.monotonic() + given.seconds if given.seconds or not given.seeds else None
-    return _play_each(urls, tallies, seeds, given.commands, trace=given.trace, until=until)
+    for seed in range(given.first, given.first + given.seeds) if given.seeds else itertools.count(given.first):
+        if brake.is_pulled or (until is not None and time.monotonic() >= until):
+            return
+        yield seed
 
 
 def _play_each(
-    urls: dict[str, str],
-    tallies: dict[str, Tally],
-    seeds: Iterable[int],
-    commands: int,
-    *,
-    trace: bool,
-    until: float | None,
-) -> int:
+    urls: dict[str, str], tallies: dict[str, Tally], seeds: Iterable[int], commands: int, *, trace: bool
+) -> bool:
+    """Play them until program and model differ; whether they never did."""
     told_at = time.monotonic()
     for seed in seeds:
-        if until is not None and time.monotonic() >= until:
-            break
         for engine, url in urls.items():
             tell = say if trace else _say_nothing
             tell(f"seed {seed} on {engine}")
@@ -115,11 +128,11 @@ def _play_each(
             except Exception as error:  # noqa: BLE001 -- whatever it is, it is told with the command that repeats it
                 say(f"seed {seed} on {engine}: {type(error).__name__}: {error}")
                 say(f"play it again: {command_for(seed, engine, commands)}")
-                return DIFFERED
+                return False
         if time.monotonic() - told_at > TELL_SECONDS:
             told_at = time.monotonic()
             say(", ".join(f"{engine}: {tally.in_short()}" for engine, tally in tallies.items()))
-    return 0
+    return True
 
 
 def _summarise(tallies: dict[str, Tally]) -> None:
