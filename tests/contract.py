@@ -8,7 +8,7 @@ import functools
 import gzip
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -31,6 +31,17 @@ GENERAL_REFUSALS = frozenset({301, 307, 400, 401, 403, 404, 409, 410, 422, 429, 
 """Statuses that GitHub answers anywhere, though its description doesn't list them with each operation."""
 
 COMMENT_REACTIONS = "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions"
+
+OF_EACH = frozenset({"authorization", "content-length", "date", "host", "x-github-request-id"})
+"""Headers of which each message has its own, and of which the description says nothing."""
+
+LIMITS = "x-ratelimit-"
+"""What the headers begin with that count; of these the description wants whole numbers, and one is like another."""
+
+REMEMBERED = 4096
+"""How many judgements are kept: most messages of a long run are like earlier ones, and judging takes milliseconds."""
+
+_NUMBER = re.compile(r"\d+")
 _BY_ID = re.compile(r"/repositories/\d+")
 
 
@@ -88,11 +99,11 @@ class _WebhookRequest(_Request):
 class _Response:
     """An answer in the form that openapi-core reads."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self.status_code = exchange.status
-        self.headers = Headers(dict(exchange.response_headers))
-        self.content_type = exchange.response_headers.get("content-type", "application/json").lower()
-        self.data = exchange.response_body or None
+    def __init__(self, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status_code = status
+        self.headers = Headers(dict(headers))
+        self.content_type = headers.get("content-type", "application/json").lower()
+        self.data = body or None
 
 
 def _messages(errors: Iterator[Exception]) -> list[str]:
@@ -122,7 +133,7 @@ def _operation(request: _Request) -> dict[str, Any]:
     return operation
 
 
-def _undeclared_parameters(request: _Request, exchange: Exchange) -> list[str]:
+def _undeclared_parameters(request: _Request, query: str) -> list[str]:
     """Return the query's parameters that the operation doesn't have; GitHub would ignore them without a word."""
     document = _load("github-rest")
     declared = set()
@@ -133,11 +144,7 @@ def _undeclared_parameters(request: _Request, exchange: Exchange) -> list[str]:
             else parameter
         )
         declared.add(resolved["name"])
-    return [
-        f"parameter {name!r} is none of this operation's"
-        for name, _ in parse_qsl(exchange.query)
-        if name not in declared
-    ]
+    return [f"parameter {name!r} is none of this operation's" for name, _ in parse_qsl(query) if name not in declared]
 
 
 def _undeclared_fields(request: _Request) -> list[str]:
@@ -156,32 +163,42 @@ def _undeclared_fields(request: _Request) -> list[str]:
     return [f"field {name!r} is none of this operation's" for name in sent if name not in declared]
 
 
-def _request_violations(exchange: Exchange) -> list[str]:
-    """Return what is wrong with a request, the manners included that every request owes."""
-    request = _Request(
-        method=exchange.method, path=exchange.path, query=exchange.query, headers=exchange.headers, body=exchange.body
+_HeaderList = tuple[tuple[str, str], ...]
+
+
+def _judged(headers: Mapping[str, str]) -> _HeaderList:
+    """Return the headers that a judgement depends on; messages that differ in others only are judged alike."""
+    return tuple(
+        (name, _NUMBER.sub("0", value) if name.startswith(LIMITS) else value)
+        for name, value in headers.items()
+        if name not in OF_EACH
     )
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _request_violations(method: str, path: str, query: str, headers: _HeaderList, body: bytes) -> tuple[str, ...]:
+    """Return what is wrong with a request, the manners included that every request owes."""
+    given = dict(headers)
+    request = _Request(method=method, path=path, query=query, headers=given, body=body)
     found = _messages(iter(_description("github-rest").iter_request_errors(request)))
     found += [
-        f"header {name} is missing"
-        for name in ("x-github-api-version", "user-agent", "accept")
-        if not exchange.headers.get(name)
+        f"header {name} is missing" for name in ("x-github-api-version", "user-agent", "accept") if not given.get(name)
     ]
-    return found + _undeclared_parameters(request, exchange) + _undeclared_fields(request)
+    return (*found, *_undeclared_parameters(request, query), *_undeclared_fields(request))
 
 
-def _response_violations(exchange: Exchange) -> list[str]:
+@functools.lru_cache(maxsize=REMEMBERED)
+def _response_violations(method: str, path: str, status: int, headers: _HeaderList, body: bytes) -> tuple[str, ...]:
     """Return what is wrong with an answer. A general refusal must at least have GitHub's form of an error."""
-    request = _Request(
-        method=exchange.method, path=exchange.path, query=exchange.query, headers=exchange.headers, body=exchange.body
-    )
-    errors = list(_description("github-rest").iter_response_errors(request, _Response(exchange)))
+    request = _Request(method=method, path=path, query="", headers={}, body=b"")
+    answer = _Response(status=status, headers=dict(headers), body=body)
+    errors = list(_description("github-rest").iter_response_errors(request, answer))
     undescribed = any(isinstance(error, PathError | ResponseFinderError) for error in errors)
-    if undescribed and exchange.status in GENERAL_REFUSALS:
-        body = json.loads(exchange.response_body)
-        shaped = isinstance(body.get("message"), str) and isinstance(body.get("documentation_url"), str)
-        return [] if shaped else ["a refusal without GitHub's message and documentation_url"]
-    return _messages(iter(errors))
+    if undescribed and status in GENERAL_REFUSALS:
+        refusal = json.loads(body)
+        shaped = isinstance(refusal.get("message"), str) and isinstance(refusal.get("documentation_url"), str)
+        return () if shaped else ("a refusal without GitHub's message and documentation_url",)
+    return tuple(_messages(iter(errors)))
 
 
 def check_request(exchange: Exchange) -> None:
@@ -190,7 +207,8 @@ def check_request(exchange: Exchange) -> None:
     Raises:
         ContractError: It isn't as GitHub describes it, or lacks what every request owes.
     """
-    _judge(exchange, _request_violations(exchange))
+    asked = _judged(exchange.headers)
+    _judge(exchange, _request_violations(exchange.method, exchange.path, exchange.query, asked, exchange.body))
 
 
 def check_answer(exchange: Exchange) -> None:
@@ -202,7 +220,10 @@ def check_answer(exchange: Exchange) -> None:
         ContractError: It isn't as GitHub describes it.
     """
     described = exchange.headers.get("x-github-api-version", DESCRIBED_VERSION) == DESCRIBED_VERSION
-    _judge(exchange, _response_violations(exchange) if described and exchange.fault is None else [])
+    if described and exchange.fault is None:
+        told = _judged(exchange.response_headers)
+        found = _response_violations(exchange.method, exchange.path, exchange.status, told, exchange.response_body)
+        _judge(exchange, found)
 
 
 def check_exchange(exchange: Exchange) -> None:
@@ -215,7 +236,7 @@ def check_exchange(exchange: Exchange) -> None:
     check_answer(exchange)
 
 
-def _judge(exchange: Exchange, found: list[str]) -> None:
+def _judge(exchange: Exchange, found: Sequence[str]) -> None:
     """Raise what was found, with what it was found in."""
     if found:
         raise ContractError(
