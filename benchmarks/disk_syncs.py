@@ -7,6 +7,7 @@ it:
     python -m benchmarks.disk_syncs
 """
 
+import argparse
 import asyncio
 import multiprocessing
 import re
@@ -36,7 +37,17 @@ ROUNDS: Final = {1: 100, 16: 1000, 64: 2000}
 """Connections, and how many accounts install and buy."""
 
 
-async def main() -> None:
+def main() -> None:
+    """Run it, or say what it is."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.disk_syncs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    asyncio.run(measure())
+
+
+async def measure() -> None:
     """Run all rounds, each with a database of its own."""
     print("connections  deliveries  disk syncs  for each")
     for connections, accounts in ROUNDS.items():
@@ -115,4 +126,4 @@ def counted(count: Path) -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -57,7 +57,7 @@ class Locked:
 
     Attributes:
         by_id, by_github: the states of those that exist and could be locked, under what they were asked for.
-        entries: those that commands take back, and those that already took one of them back.
+        entries: those that commands take back.
         busy: what was asked for but is locked by another transaction: leave it out, it waits for the next batch.
             What is neither here nor there doesn't exist.
     """

@@ -69,7 +69,8 @@ class Period:
         ends_at: midnight UTC of the anchor day on which it ends.
         allowance: the highest monthly allowance seen in it; the target never exceeds it.
         target: what the customer should have been granted in it by now.
-        granted: what was granted in it, net of reversals.
+        granted: what was granted in it, net of what the program itself took back; a grant that a person reversed still
+            counts (docs/decisions/0074-what-a-person-reversed-stays-reversed.md).
         grants: how many grants were made in it.
     """
 

@@ -88,7 +88,7 @@ def load(source: Transaction | Connection, customer_rows: Sequence[Row[Any]], wa
 def _entries(
     source: Transaction | Connection, accounts: Mapping[CustomerId, CreditAccount], wanted: Wanted
 ) -> list[Entry]:
-    """The entries that are wanted of these customers, and those that took them back."""
+    """The entries that are wanted of these customers."""
     names = {(accounts[customer_id].id, seq) for customer_id, seq in wanted.entries if customer_id in accounts}
     return named_entries(source, names)
 

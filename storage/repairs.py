@@ -5,14 +5,15 @@ These commands are rare, so each may cost queries of its own.
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Text, bindparam, literal_column, select
 
 from billing.ledger.entries import Entry
 from billing.state import Grant
 from billing.values import AccountId, Origin, to_milliseconds
-from storage.mapping import key_hash, to_entry, to_grant
+from storage.looking_up import rows_of
+from storage.mapping import to_entry, to_grant
 from storage.statements import listed, padded_batches, register
 from storage.tables import credit_grants, credit_moves, credit_transactions
 from storage.transactions import Transaction
@@ -31,7 +32,7 @@ GRANTS = register(
 EXPIRED_GRANTS = register(
     "repairs.expired_grants",
     select(credit_grants).where(
-        credit_grants.c.account_id == bindparam("account_id"),
+        credit_grants.c.account_id.in_(listed("ids")),
         credit_grants.c.expires_at > bindparam("since"),
         # The months of a plan tell when the one before was expired, ahead of its own end.
         (credit_grants.c.expired > literal_column("0")) | (credit_grants.c.origin == PLAN),
@@ -42,9 +43,6 @@ ENTRY = register(
     select(credit_transactions).where(
         credit_transactions.c.account_id == bindparam("account_id"), credit_transactions.c.seq == bindparam("seq")
     ),
-)
-ENTRY_OF_KEY = register(
-    "repairs.entry_of_key", select(credit_transactions).where(credit_transactions.c.key_hash == bindparam("key_hash"))
 )
 MOVES = register(
     "repairs.moves",
@@ -68,27 +66,23 @@ def named_grants(source: Transaction | Connection, names: Collection[GrantName])
 
 def expired_grants(source: Transaction | Connection, since: Mapping[AccountId, datetime]) -> dict[GrantName, Grant]:
     """The grants of these accounts of which something expired after that moment, and was booked; and its plans'."""
+    if not since:
+        return {}
+    moments = {account_id: to_milliseconds(moment) for account_id, moment in since.items()}
+    rows = rows_of(source, EXPIRED_GRANTS, sorted(moments), since=min(moments.values()))
     return {
-        (account_id, row.number): to_grant(row)
-        for account_id, moment in sorted(since.items())
-        for row in source.execute(EXPIRED_GRANTS, {"account_id": account_id, "since": to_milliseconds(moment)})
+        (AccountId(row.account_id), row.number): to_grant(row)
+        for row in rows
+        if row.expires_at > moments[AccountId(row.account_id)]
     }
 
 
 def named_entries(source: Transaction | Connection, names: Collection[tuple[AccountId, int]]) -> list[Entry]:
-    """These entries, and those that took one of them back. An entry that there isn't is left out."""
+    """These entries with their moves. An entry that there isn't is left out."""
     found: list[Entry] = []
     for account_id, seq in sorted(names):
-        entry = entry_of(source, source.execute(ENTRY, {"account_id": account_id, "seq": seq}).first())
-        hashed = key_hash(account_id, f"reverse:{seq}")
-        reversal = entry_of(source, source.execute(ENTRY_OF_KEY, {"key_hash": hashed}).first())
-        found += [each for each in (entry, reversal) if each is not None]
+        named = {"account_id": account_id, "seq": seq}
+        row = source.execute(ENTRY, named).first()
+        if row is not None:
+            found.append(to_entry(row, source.execute(MOVES, named).all()))
     return found
-
-
-def entry_of(source: Transaction | Connection, row: Row[Any] | None) -> Entry | None:
-    """The entry in this row, with its moves."""
-    if row is None:
-        return None
-    moves = source.execute(MOVES, {"account_id": row.account_id, "seq": row.seq}).all()
-    return to_entry(row, moves)

@@ -1,7 +1,5 @@
 """Balances set right by hand."""
 
-from dataclasses import replace
-
 from billing.commands import AdjustCredits
 from billing.ledger.book import Book, Terms, Voucher
 from billing.ledger.entries import Entry
@@ -20,8 +18,8 @@ def _add(book: Book, count: int, voucher: Voucher) -> Entry:
         return _give(book, count, voucher)
     entry = book.post(EntryKind.ADJUST, [(Place.LENT, Place.DEBT, 0, forgiven)], voucher)
     if count > forgiven:
-        own = book.own_voucher("adjust").about(f"entry:{entry.seq}")
-        _give(book, count - forgiven, replace(own, actor=voucher.actor))
+        own = book.own_voucher("adjust", actor=voucher.actor).about(f"entry:{entry.seq}")
+        _give(book, count - forgiven, own)
     return entry
 
 

@@ -28,7 +28,7 @@ def waive_rest(book: Book, missing: int, voucher: Voucher, entry: Entry | None) 
     """Post what nobody pays for: as an entry of its own behind the spend, or instead of it if nothing was spent."""
     if entry is None:
         return book.waive(missing, voucher)
-    own = book.own_voucher("waive", occurred_at=voucher.occurred_at)
+    own = book.own_voucher("waive", occurred_at=voucher.occurred_at, actor=voucher.actor)
     book.waive(missing, own.about(voucher.reference, f"entry:{entry.seq}"))
     return entry
 

@@ -262,15 +262,17 @@ class Book:
         assert missing == 0, "the caller looks at the balance first"
         return lines
 
-    def own_voucher(self, name: str, grant: Grant | None = None, *, occurred_at: datetime | None = None) -> Voucher:
-        """The voucher of an entry of our own making.
+    def own_voucher(
+        self, name: str, grant: Grant | None = None, *, occurred_at: datetime | None = None, actor: str = CLOCK
+    ) -> Voucher:
+        """The voucher of an entry of our own making; `actor` is whoever caused it, if it wasn't the passing of time.
 
         The sequence number keeps its key unique: credits may return to a grant that has expired, and expire again.
         """
         about = "" if grant is None or name == "repay" else f"{grant.number}:"
         return Voucher(
             key=f"{name}:{about}{self.next_seq}",
-            actor=CLOCK,
+            actor=actor,
             occurred_at=occurred_at or self.now,
             reference="" if grant is None else f"grant:{grant.number}",
         )

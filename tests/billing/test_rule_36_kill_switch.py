@@ -24,7 +24,7 @@ def test_rule_36_a_spend_takes_what_is_there_and_the_rest_is_waived(history: His
     assert since(history, 1) == [("spend", -5), ("waive", 0)]
     spent, waived = history.journal[-2:]
     assert (spent.seq, spent.key) == (seq, "fix")
-    assert (waived.key, waived.actor) == (f"waive:{waived.seq}", "clock")
+    assert (waived.key, waived.actor) == (f"waive:{waived.seq}", spent.actor)
     assert waived.reference == f"repository:7#12 entry:{seq}"
     assert moves(history, waived.seq) == [("waived", "used", 0, 2)]
     assert figures(history) == (0, 0, 0)

@@ -147,17 +147,13 @@ async def test_a_grant_keeps_where_its_credits_are(desk: Desk) -> None:
     assert loaded.account.debt == 2
 
 
-async def test_entries_to_take_back_come_with_their_grants_and_what_took_them_back(desk: Desk) -> None:
+async def test_entries_to_take_back_come_with_their_grants(desk: Desk) -> None:
     await desk.do(desk.spend(5, "spent"))
     first = Wanted(now=desk.clock.now(), entries=[(desk.customer_id, 2), (desk.customer_id, 99)])
 
     before = await locked(desk, first)
     assert [(entry.seq, len(entry.moves)) for entry in before.entries] == [(2, 1)]
     assert [grant.number for grant in before.by_id[desk.customer_id].grants] == [1]
-    await desk.do(desk.reverse(2))
-
-    after = await locked(desk, first)
-    assert [(entry.seq, entry.reverses) for entry in after.entries] == [(2, 0), (3, 2)]
 
 
 async def test_late_usage_sees_what_has_expired_since(desk: Desk) -> None:
