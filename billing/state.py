@@ -70,7 +70,7 @@ class Period:
         allowance: the highest monthly allowance seen in it; the target never exceeds it.
         target: what the customer should have been granted in it by now.
         granted: what was granted in it, net of what the program itself took back; a grant that a person reversed still
-            counts (docs/decisions/0074-what-a-person-reversed-stays-reversed.md).
+            counts (docs/decisions/0074-an-entry-is-unwound.md).
         grants: how many grants were made in it.
     """
 
