@@ -111,6 +111,7 @@ def test_what_is_no_change_is_refused(seeded_sqlite: Settings, change: str) -> N
 
     assert ended.code == 2
     assert "is no change of a balance" in ended.stderr
+    assert "at most 999999999" in ended.stderr
     assert len(entries(seeded_sqlite)) == 1
 
 
