@@ -258,5 +258,7 @@ def _change(text: str) -> int:
     """
     is_change = text[:1] in ("+", "-") and text[1:].isascii() and text[1:].isdigit()
     if not is_change or len(text) > LONGEST_CHANGE or not int(text):
-        raise WrongUseError(f"{text!r} is no change of a balance.", "Give +N or -N, such as +3; N is at most 999999999.")
+        raise WrongUseError(
+            f"{text!r} is no change of a balance.", "Give +N or -N, such as +3; N is at most 999999999."
+        )
     return int(text)
