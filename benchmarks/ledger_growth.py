@@ -1,7 +1,7 @@
 """What a ledger's size costs: the same spends over journals of ten thousand, a million and ten million entries.
 
 The entries that are there already are made up and written in bulk by the bare driver, their triggers aside: of each
-only the place in its account's sequence, the key and the size are like a real one's. They spread over all 10,000
+only the place in its account's sequence, the last balance, the key and the size are like a real one's. They spread over all 10,000
 accounts, so that every spend meets the journal at another place.
 """
 
@@ -123,7 +123,7 @@ def _grow(url: str, entries: int) -> None:
 def _grow_sqlite(connection: sqlite3.Connection, each: int) -> None:
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF", "cache_size = -1000000"):
         connection.execute(f"PRAGMA {pragma}")
-    made = _Made(connection.execute("SELECT id, version FROM credit_accounts ORDER BY id").fetchall(), each)
+    made = _Made(connection.execute("SELECT id, version, posted FROM credit_accounts ORDER BY id").fetchall(), each)
     triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
     connection.row_factory = sqlite3.Row
     entry, move = (dict(connection.execute(sql).fetchone()) for sql in (LAST_ENTRY, LAST_MOVE))
@@ -146,7 +146,9 @@ def _grow_sqlite(connection: sqlite3.Connection, each: int) -> None:
 
 async def _grow_postgres(url: str, each: int) -> None:
     connection: Any = await asyncpg.connect(url)
-    accounts = [tuple(row) for row in await connection.fetch("SELECT id, version FROM credit_accounts ORDER BY id")]
+    accounts = [
+        tuple(row) for row in await connection.fetch("SELECT id, version, posted FROM credit_accounts ORDER BY id")
+    ]
     entry, move = [dict(await connection.fetchrow(sql)) for sql in (LAST_ENTRY, LAST_MOVE)]
     made = _Made(accounts, each)
     # No triggers, and no look for foreign keys, in this session alone.
@@ -166,7 +168,7 @@ async def _grow_postgres(url: str, each: int) -> None:
 class _Made:
     """Entries that continue every account's sequence by so many, and the heads that they lead to."""
 
-    def __init__(self, accounts: Sequence[tuple[int, int]], each: int) -> None:
+    def __init__(self, accounts: Sequence[tuple[int, int, int]], each: int) -> None:
         self._accounts = accounts
         self._each = each
         self.heads: list[Row] = []
@@ -174,23 +176,23 @@ class _Made:
     def entries(self) -> Iterator[Row]:
         """What differs from row to row, in the order of `ENTRY_COLUMNS`.
 
-        The hashes of the keys ascend, or the index of them would be built at random places, which takes hours.
+        The balance stays what the account says, so that a spend can follow. The hashes of the keys ascend, or the index of them would be built at random places, which takes hours.
         """
         noise = random.Random(6).randbytes
         now = time.time_ns() // 1_000_000  # noqa: TID251 -- made-up entries have no clock to ask
         gap = 2**128 // (len(self._accounts) * self._each + 1)
         number = 0
-        for account, version in self._accounts:
+        for account, version, posted in self._accounts:
             head = noise(32)
             for seq in range(version + 1, version + self._each + 1):
                 number += 1
                 previous, head = head, noise(32)
                 key_hash = (number * gap).to_bytes(16, "big")
-                yield (account, seq, 1, head[:16].hex(), key_hash, head, now, now, previous, head)
+                yield (account, seq, posted, head[:16].hex(), key_hash, head, now, now, previous, head)
             self.heads.append((version + self._each, head, account))
 
     def moves(self) -> Iterator[Row]:
         """What differs from row to row, in the order of `MOVE_COLUMNS`."""
-        for account, version in self._accounts:
+        for account, version, _ in self._accounts:
             for seq in range(version + 1, version + self._each + 1):
                 yield (account, seq, 1)

@@ -16,6 +16,12 @@ HASH = {
     "sqlite": "CAST(printf('%016d', n) AS BLOB)",
     "postgresql": "decode(lpad(n::text, 32, '0'), 'hex')",
 }
+OTHER_HASH = {
+    "sqlite": "CAST(printf('other%011d', n) AS BLOB)",
+    "postgresql": "decode(lpad(n::text, 32, 'f'), 'hex')",
+}
+"""A key stands for one entry or one refusal: the refused ones have other hashes."""
+FIRST_HEAD = {"sqlite": "zeroblob(32)", "postgresql": "decode(repeat('00', 32), 'hex')"}
 
 FILL = (
     (
@@ -53,7 +59,7 @@ FILL = (
     (
         "INSERT INTO credit_transactions (account_id, seq, kind, amount, balance_after, idempotency_key, key_hash, "
         "request_hash, occurred_at, recorded_at, actor, note_hash, previous_hash, hash, hash_version) {numbers}"
-        "SELECT n + 500000, 1, 'grant', 5, 5, 'signup', {hash}, {hash}, 1, 1, 'operator', {hash}, {hash}, {hash}, 1 "
+        "SELECT n + 500000, 1, 'grant', 5, 5, 'signup', {hash}, {hash}, 1, 1, 'operator', {hash}, {first}, {hash}, 1 "
         "FROM numbers"
     ),
     (
@@ -66,7 +72,7 @@ FILL = (
     ),
     (
         "INSERT INTO refusals (key_hash, account_id, idempotency_key, request_hash, refusal, recorded_at) {numbers}"
-        "SELECT {hash}, n + 500000, 'key', {hash}, '{{}}', 1 FROM numbers"
+        "SELECT {other_hash}, n + 500000, 'key', {hash}, '{{}}', 1 FROM numbers"
     ),
     (
         "INSERT INTO subscriptions (customer_id, provider, state, unmapped_plan_id, last_delivery_id) {numbers}"
@@ -133,7 +139,14 @@ GROWING = frozenset(
 async def fill(url: str) -> None:
     """Fill every growing table."""
     engine = engine_of(url)
-    words = {"rows": ROWS, "open": OPEN, "hash": HASH[engine], "numbers": NUMBERS[engine].format(rows=ROWS)}
+    words = {
+        "rows": ROWS,
+        "open": OPEN,
+        "hash": HASH[engine],
+        "other_hash": OTHER_HASH[engine],
+        "first": FIRST_HEAD[engine],
+        "numbers": NUMBERS[engine].format(rows=ROWS),
+    }
     statements = [statement.format(**words) for statement in FILL]
     # SQLite runs without statistics, as it does in use; PostgreSQL gathers them by itself.
     await execute(url, *statements, "SELECT 1" if engine == "sqlite" else "ANALYZE")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Connection, LargeBinary, Table, Text, insert
+from sqlalchemy import Boolean, Column, Connection, LargeBinary, Table, Text, insert
 
 from storage.copying import shared_tables
 from storage.engines import parse_url, sqlite_writer
@@ -30,7 +30,7 @@ VALUES: Final[Mapping[str, Mapping[str, object]]] = {
     "credit_holds": {"state": "open", "captured": 0},
     "credit_notes": {"seq": 1},
     "credit_moves": {"seq": 1},
-    "credit_transactions": {"kind": "grant", "seq": 1, "held_after": 0, "reverses": 0},
+    "credit_transactions": {"kind": "grant", "seq": 1, "held_after": 0, "reverses": 0, "previous_hash": bytes(32)},
     "installations": {"state": "active"},
     "subscriptions": {"state": "active"},
     "billing_events": {"state": "done"},
@@ -52,16 +52,18 @@ def fill_all(url: str) -> None:
 def _row(table: Table, number: int) -> dict[str, Any]:
     # Ids with holes between them, so that a row's number isn't its place.
     fixed = VALUES.get(table.name, {})
-    return {each.name: fixed.get(each.name, _value(each.type, each.name, number)) for each in table.columns}
+    return {each.name: fixed.get(each.name, _value(each, number)) for each in table.columns}
 
 
-def _value(kind: object, name: str, number: int) -> object:
-    match kind:
+def _value(column: Column[Any], number: int) -> object:
+    name = column.name
+    match column.type:
         case Boolean():
             return number % 2 == 0
         case LargeBinary():
             # The one column that may be without a value.
-            return None if name == "body" and number == 1 else BINARY + bytes([number])
+            # A key stands for one entry or one refusal: no two tables hold the same.
+            return None if name == "body" and number == 1 else BINARY + column.table.name.encode() + bytes([number])
         case Text():
             return f"{name} {number}: 'é' \\ \"漢字\" \N{LINE SEPARATOR}\n\N{GRINNING FACE}"
         case _:

@@ -183,7 +183,7 @@ def test_entries_are_copied_in_the_order_in_which_they_were_booked(postgresql_ur
     """A table that was written anew by another index has lost that order; the journal of the copy asks for it."""
     entries = ", ".join(
         f"(2, {seq}, 'grant', 1, {seq}, 'k{seq}', '\\x0{9 - seq}', '', 1, 1, 'operator', '', "
-        f"'\\x0{seq - 1}', '\\x0{seq}', 2)"
+        f"'\\x{f'{seq - 1}' * 64}', '\\x{f'{seq}' * 64}', 2)"
         for seq in range(1, 6)
     )
     asyncio.run(

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from billing.ledger.verify import Offence
 from billing.values import AccountId, CustomerId
@@ -16,7 +17,7 @@ from tests.database import START
 from tests.storage import first_ledger
 from tests.storage.builders import offence
 from tests.storage.every_command import CASES, Desk
-from tests.storage.raw import dump, everything, execute
+from tests.storage.raw import dump, engine_of, everything, execute
 
 T = TypeVar("T")
 
@@ -116,18 +117,22 @@ def test_no_way_leads_back_once_something_was_booked_that_the_older_version_cann
 
 
 def test_no_way_leads_back_while_there_are_checkpoints(empty_url: str) -> None:
-    """They are evidence that nothing else keeps: who wants them gone takes a backup and deletes them."""
+    """They are evidence that nothing else keeps: who wants them gone takes a backup, and the guard away."""
     migrating.upgrade(empty_url)
     columns = "number, made_at, accounts, previous_digest, digest, key_id, signature"
     insert = f"INSERT INTO ledger_checkpoints ({columns}) VALUES (1, 2, 0, :bytes, :bytes, 'key', :bytes)"
     asyncio.run(execute(empty_url, insert, bytes=bytes(32)))
     before = asyncio.run(everything(empty_url))
 
-    with pytest.raises(RuntimeError, match="1 checkpoints of the ledger would be lost"):
+    with pytest.raises(RuntimeError, match=r"1 checkpoints of the ledger would be lost.* ledger_checkpoints_no_delete"):
         migrating.downgrade(empty_url, BEFORE)
 
     assert migrating.status(empty_url).is_current
     assert asyncio.run(everything(empty_url)) == before
-    asyncio.run(execute(empty_url, "DELETE FROM ledger_heads", "DELETE FROM ledger_checkpoints"))
+    with pytest.raises(DBAPIError, match="only ever added to"):
+        asyncio.run(execute(empty_url, "DELETE FROM ledger_checkpoints"))
+    on_table = "" if engine_of(empty_url) == "sqlite" else " ON ledger_checkpoints"
+    drop = f"DROP TRIGGER ledger_checkpoints_no_delete{on_table}"
+    asyncio.run(execute(empty_url, drop, "DELETE FROM ledger_checkpoints"))
     migrating.downgrade(empty_url, BEFORE)
     assert not migrating.status(empty_url).is_current

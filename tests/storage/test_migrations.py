@@ -17,9 +17,17 @@ from storage.file_lock import FileLock
 from storage.migrations.comparison import comparison
 from tests.storage.raw import engine_of, execute
 
-GUARDED = ("credit_moves", "credit_transactions", "refusals")
+GUARDED = (
+    *("charges", "credit_accounts", "credit_grants", "credit_holds", "credit_moves", "credit_transactions"),
+    *("hold_shares", "ledger_checkpoints", "ledger_heads", "refusals"),
+)
 TRIGGERS = {
-    engine: sorted(["credit_transactions_no_gap", *(f"{table}_no_{change}" for table in GUARDED for change in changes)])
+    engine: sorted(
+        [
+            *("credit_transactions_no_gap", "refusals_no_second"),
+            *(f"{table}_no_{change}" for table in GUARDED for change in changes),
+        ]
+    )
     for engine, changes in (
         ("sqlite", ("update", "delete", "replace")),
         ("postgresql", ("update", "delete", "truncate")),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -283,21 +284,21 @@ async def test_the_same_new_customer_from_two_processes_is_stored_once(
     await here.open()
     await there.open()
 
-    def provision_or_find(unit: Unit) -> CustomerId:
-        found = unit.lock([], [GitHubAccountId(7)], WANTED).by_github
+    def provision_or_find(unit: Unit, github_id: GitHubAccountId) -> CustomerId:
+        found = unit.lock([], [github_id], WANTED).by_github
         if found:
-            return found[GitHubAccountId(7)].customer.id
+            return found[github_id].customer.id
         customer_id, account_id = unit.new_ids(2)
-        fresh = new_customer(customer_id, account_id, 7, clock.now())
+        fresh = new_customer(customer_id, account_id, github_id, clock.now())
         unit.save(Changes(states=[(None, fresh)]), clock.now())
         return CustomerId(customer_id)
 
-    for _ in range(10):
-        await execute(postgresql_url, "DELETE FROM credit_accounts", "DELETE FROM customers")
-        ids = await asyncio.gather(here.store.transact(provision_or_find), there.store.transact(provision_or_find))
+    for github_id in map(GitHubAccountId, range(1, 11)):
+        same = partial(provision_or_find, github_id=github_id)
+        ids = await asyncio.gather(here.store.transact(same), there.store.transact(same))
         assert ids[0] == ids[1]
 
-    assert await scalar(postgresql_url, "SELECT count(*) FROM customers") == 1
+    assert await scalar(postgresql_url, "SELECT count(*) FROM customers") == 10
     await here.close()
     await there.close()
 

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations import ledger_guards
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -85,19 +87,15 @@ def upgrade() -> None:
     op.execute(PLACE_GRANTS)
     _replace_checks(forwards=True)
     _create_tables()
-    _guard_sequence()
+    ledger_guards.set_up()
 
 
 def downgrade() -> None:
     """Go back, unless there is something that the older version doesn't know: then it fails and nothing changes."""
     _refuse_unknown()
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute("DROP TRIGGER credit_transactions_no_gap")
-    else:
-        op.execute("DROP TRIGGER credit_transactions_no_gap ON credit_transactions")
-        op.execute("DROP FUNCTION refuse_gap")
     for table in reversed(NEW_TABLES):
         op.drop_table(table)
+    ledger_guards.take_down()
     _replace_checks(forwards=False)
     op.drop_column("credit_transactions", "unit")
     for table, columns in COLUMNS.items():
@@ -118,7 +116,8 @@ def _refuse_unknown() -> None:
     if checkpoints:
         raise RuntimeError(
             f"{checkpoints} checkpoints of the ledger would be lost: revision 0002 has no place for them; take a "
-            "backup, which keeps them, then delete all rows of ledger_heads and ledger_checkpoints, and go back again"
+            "backup, which keeps them, then drop the trigger ledger_checkpoints_no_delete, delete all rows of "
+            "ledger_checkpoints, and go back again"
         )
 
 
@@ -267,36 +266,4 @@ def _create_tables() -> None:
         sa.Column("set_at", sa.BigInteger(), nullable=False),
         sa.Column("set_by", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("flags_pkey")),
-    )
-
-
-def _guard_sequence() -> None:
-    """Refuse an entry that doesn't follow the account's last one, by its number and by its hash."""
-    # The first follows nothing; any other one its predecessor, which a second one of the same number can't do again.
-    follows = (
-        "NEW.seq = 1 OR EXISTS (SELECT 1 FROM credit_transactions WHERE account_id = NEW.account_id "
-        "AND seq = NEW.seq - 1 AND hash = NEW.previous_hash)"
-    )
-    refusal = "an entry must follow the last one of its account"
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(
-            "CREATE TRIGGER credit_transactions_no_gap BEFORE INSERT ON credit_transactions "
-            f"WHEN NOT ({follows}) BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
-        )
-        return
-    op.execute(
-        f"""
-        CREATE FUNCTION refuse_gap() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF {follows} THEN
-                RETURN NEW;
-            END IF;
-            RAISE EXCEPTION '{refusal}' USING ERRCODE = 'restrict_violation';
-        END
-        $$
-        """
-    )
-    op.execute(
-        "CREATE TRIGGER credit_transactions_no_gap BEFORE INSERT ON credit_transactions "
-        "FOR EACH ROW EXECUTE FUNCTION refuse_gap()"
     )
