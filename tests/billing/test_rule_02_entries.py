@@ -11,7 +11,7 @@ from billing.ledger.chain import FIRST_HEAD, HASH_VERSION, digest, entry_fields,
 from billing.ledger.entries import Entry, Move
 from billing.ledger.verify import verify_account
 from billing.values import AccountId, EntryKind, HoldId, Place
-from tests.billing.builders import History, day, grant, spend
+from tests.billing.builders import UNKNOWN, History, day, grant, spend, truth
 
 ENTRY = Entry(
     account_id=AccountId(7),
@@ -52,6 +52,15 @@ def test_what_is_hashed_of_an_entry_can_be_had_in_order() -> None:
     entry = replace(ENTRY, hash_version=2, moves=ENTRY.moves[:1])
     assert list(entry_fields(entry)[-12:]) == [b"", "credit", 0, 0, 0, 0, 1, 0, "grant", "used", 1, 1]
     assert digest("entry", entry_fields(entry), 2) == hash_entry(entry)
+
+
+def test_an_entry_is_of_the_unit_of_its_account() -> None:
+    history = History()
+    history.follow(truth(UNKNOWN))
+    history.state = replace(history.customer, account=replace(history.customer.account, unit="minute"))
+    history.do(grant(5, key="g"))
+    history.do(spend(2, key="s"))
+    assert [entry.unit for entry in history.journal] == ["minute"] * 2
 
 
 MOVES = st.builds(
