@@ -1,8 +1,8 @@
 """What a ledger's size costs: the same spends over journals of ten thousand, a million and ten million entries.
 
 The entries that are there already are made up and written in bulk by the bare driver, their triggers aside: of each
-only the place in its account's sequence, the last balance, the key and the size are like a real one's. They spread over all 10,000
-accounts, so that every spend meets the journal at another place.
+only the place in its account's sequence, the balance, the key and the size are like a real one's. They spread over all
+10,000 accounts, so that every spend meets the journal at another place.
 """
 
 import asyncio
@@ -176,7 +176,8 @@ class _Made:
     def entries(self) -> Iterator[Row]:
         """What differs from row to row, in the order of `ENTRY_COLUMNS`.
 
-        The balance stays what the account says, so that a spend can follow. The hashes of the keys ascend, or the index of them would be built at random places, which takes hours.
+        The balance stays what the account says, so that a spend can follow. The hashes of the keys ascend, or the index
+        of them would be built at random places, which takes hours.
         """
         noise = random.Random(6).randbytes
         now = time.time_ns() // 1_000_000  # noqa: TID251 -- made-up entries have no clock to ask
