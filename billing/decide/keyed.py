@@ -43,12 +43,16 @@ def carry_out(state: CustomerState | None, command: KeyedCommand, now: datetime,
     """Carry out a keyed command, once: a key that was used before gets the answer of that time."""
     if state is None:
         return Decision(outcome=Refused(error=UnknownCustomerError(str(command.customer_id))))
-    fault = InvalidKeyError(command.key) if is_reserved(command) else malformed(command)
+    fault = malformed(command)
     if fault is not None:
         return Decision(outcome=Refused(error=fault))
     request_hash = hash_request(command)
-    if facts.remembered is not None:
-        return Decision(outcome=repeated(facts.remembered, command, request_hash))
+    remembered = facts.remembered
+    # A word may have been free when the request was made: it keeps its answer, and no other gets the key.
+    if is_reserved(command) and (remembered is None or remembered.request_hash != request_hash):
+        return Decision(outcome=Refused(error=InvalidKeyError(command.key)))
+    if remembered is not None:
+        return Decision(outcome=repeated(remembered, command, request_hash))
     fault = untimely(command, now)
     if fault is not None:
         return Decision(outcome=Refused(error=fault))

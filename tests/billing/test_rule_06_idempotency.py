@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from billing.commands import Applied, KeyedCommand, Refused, RevokeCredits, SpendCredits
+from billing.decide.keys import hash_request, write_refusal
 from billing.errors import (
     ExpiredGrantError,
     IdempotencyConflictError,
@@ -15,8 +16,9 @@ from billing.errors import (
     InvalidTimeError,
     UnknownCustomerError,
 )
+from billing.records import Remembered
 from billing.values import Credits, CustomerId
-from tests.billing.builders import CUSTOMER_ID, History, day, grant, note, revoke, spend
+from tests.billing.builders import ACCOUNT_ID, CUSTOMER_ID, History, day, grant, note, revoke, spend
 from tests.billing.looks import refusal, written
 
 
@@ -96,6 +98,26 @@ def test_rule_06_keys_of_our_own_entries_are_refused(history: History, key: str)
     assert isinstance(outcome, Refused)
     assert isinstance(outcome.error, InvalidKeyError)
     assert outcome.error.key == key
+
+
+def test_rule_06_a_key_that_was_used_before_its_word_was_reserved_keeps_its_answer(history: History) -> None:
+    booked, refused = spend(1, key="charge:ch_1"), spend(9, key="charge:ch_2")
+    kept = write_refusal(InsufficientCreditsError(requested=9, available=5))
+    for command, seq, text in ((booked, 7, ""), (refused, 0, kept)):
+        history.remembered[command.key] = Remembered(
+            account_id=ACCOUNT_ID,
+            key=command.key,
+            request_hash=hash_request(command),
+            seq=seq,
+            refusal=text,
+            recorded_at=history.now,
+        )
+    assert history.do(booked).outcome == Applied(customer_id=CUSTOMER_ID, entries=(7,), replayed=True)
+    assert isinstance(refusal(history.do(refused)), InsufficientCreditsError)
+    for command in (replace(booked, amount=Credits(2)), replace(refused, actor="key:9"), spend(1, key="signup")):
+        assert isinstance(refusal(history.do(command)), InvalidKeyError)
+    assert isinstance(refusal(history.do(spend(1, key="charge:ch_3"))), InvalidKeyError)
+    assert len(history.journal) == 1
 
 
 @pytest.mark.parametrize("key", ["planned", "signup-bonus", "fix:plan:1"])
