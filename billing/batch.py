@@ -12,8 +12,8 @@ from billing.commands import (
     Answered,
     Applied,
     Backfilled,
-    BackfillGrants,
     Command,
+    CustomerCommand,
     DeliveryCommand,
     FollowInstallation,
     FollowMarketplace,
@@ -24,9 +24,9 @@ from billing.commands import (
     Refused,
     RenameAccount,
     ReverseEntry,
-    ShowFigures,
 )
 from billing.decide import Decision, Facts, decide
+from billing.decide.bounds import out_of_bounds
 from billing.decide.endings import LEAST_LOSSES
 from billing.errors import LeaseLostError
 from billing.ledger.entries import Entry
@@ -44,9 +44,6 @@ NOTHING: Final = Facts()
 
 AccountCommand = FollowMarketplace | FollowInstallation | RenameAccount
 """Commands that name the customer by the GitHub account."""
-
-CustomerCommand = KeyedCommand | ShowFigures | BackfillGrants
-"""Commands that name the customer by our own id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +89,19 @@ class _Batch:
         self._alarms: dict[tuple[str, str], Alarm | Recovery] = {}
         leases = {command.cause.lease for command in commands if isinstance(command, DeliveryCommand)}
         self._lost = set(unit.lost_leases(leases)) if leases else set()
-        keyed = [command for command in commands if isinstance(command, KeyedCommand)]
         about_accounts = [
             command
             for command in commands
             if isinstance(command, AccountCommand) and command.cause.lease not in self._lost
         ]
         about_customers = [command for command in commands if isinstance(command, CustomerCommand)]
+        # By identity: what is out of bounds may be too long to be compared.
+        faults = ((id(command), out_of_bounds(command)) for command in about_customers)
+        self._faults = {identity: fault for identity, fault in faults if fault is not None}
+        if self._faults:
+            # Nothing is looked up for them: the database itself would refuse, and every command with it.
+            about_customers = [command for command in about_customers if id(command) not in self._faults]
+        keyed = [command for command in about_customers if isinstance(command, KeyedCommand)]
         self._lock(about_customers, about_accounts, wanted_by(keyed, now))
         self._recall(keyed)
         self._count_losses(about_accounts)
@@ -156,6 +159,9 @@ class _Batch:
 
     def _carry_out(self, command: Command) -> Result:
         """Decide one command on what the batch's earlier ones left."""
+        fault = self._faults.get(id(command))
+        if fault is not None:
+            return Refused(error=fault)
         if isinstance(command, DeliveryCommand) and command.cause.lease in self._lost:
             return Failed(LeaseLostError(command.cause.lease.partition))
         if _named_by(command) in self._busy:

@@ -49,6 +49,7 @@ __all__ = [
     "CaptureHold",
     "Cause",
     "Command",
+    "CustomerCommand",
     "DeliveryCommand",
     "ExtendHold",
     "FollowInstallation",
@@ -262,7 +263,10 @@ class ShowFigures:
 DeliveryCommand = FollowMarketplace | FollowInstallation | RenameAccount | Answer | Ignore
 """Commands that end a delivery in the very commit that applies them."""
 
-Command = KeyedCommand | ShowFigures | BackfillGrants | DeliveryCommand
+CustomerCommand = KeyedCommand | ShowFigures | BackfillGrants
+"""Commands that name the customer by our own id."""
+
+Command = CustomerCommand | DeliveryCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,15 @@ class InvalidKeyError(BillingError):
         self.key = key
 
 
+class OutOfBoundsError(BillingError):
+    """A text or a number of the request is such that the ledger can't keep it or look it up. Nothing was done."""
+
+    def __init__(self, what: str, problem: str) -> None:
+        super().__init__(f"{what} {problem}")
+        self.what = what
+        self.problem = problem
+
+
 class ExpiredGrantError(BillingError):
     """Credits were to be granted with an expiry that has passed."""
 

@@ -16,6 +16,7 @@ from billing.errors import (
     InsufficientCreditsError,
     InvalidPlanCatalogError,
     InvalidTimeError,
+    OutOfBoundsError,
     TemporaryFailureError,
     UnknownCustomerError,
     UnknownEntryError,
@@ -93,6 +94,8 @@ def _refusal(error: BillingError) -> CommandError:
             way_out = "See `tallyhook credits explain REF` for where they went; take back no more than are left."
         case IdempotencyConflictError():
             way_out = "Repeat the very same command, or take another --key."
+        case OutOfBoundsError():
+            way_out = "Write it shorter, or without such characters; nothing was done."
         case InvalidTimeError():
             way_out = (
                 "Give a time that has passed by --at, of the last 30 days; what is older is set right by"

@@ -1,0 +1,28 @@
+"""What can't be kept or looked up is told in two lines, and nothing is done."""
+
+import pytest
+
+from tests.cli.conftest import Settings
+from tests.cli.running import invoke
+
+GRANT = ("credits", "grant", "github:@octocat", "5", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        # So Python hands over a byte of the command line that is no text.
+        (("--reason", "caf\udce9"), "The note's text holds a character that can't be kept, U+DCE9."),
+        (("--reason", "a\x1b[2J"), "The note's text holds a character that can't be kept, U+001B."),
+        (("--reason", "sorry", "--actor", "A" * 201), "The name beside the note is longer than 200 characters."),
+    ],
+)
+def test_a_note_that_cant_be_kept_is_refused(seeded_sqlite: Settings, options: tuple[str, ...], what: str) -> None:
+    ended = invoke(*GRANT, *options, settings=seeded_sqlite)
+
+    assert ended.code == 1
+    assert ended.stderr.splitlines()[-2:] == [
+        f"error: {what}",
+        "       Write it shorter, or without such characters; nothing was done.",
+    ]
+    assert '"available": 5' in invoke("customers", "show", "github:@octocat", "--json", settings=seeded_sqlite).stdout
