@@ -20,7 +20,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidTerms:
-    """That money may pay for what the credits don't cover: at most so many units (up to 1,000), at this price each."""
+    """That money may pay for what the credits don't cover: at most so many units (up to 50), at this price each."""
 
     units: int
     price_cents: int

@@ -27,8 +27,10 @@ BY_REQUEST: Final = frozenset({Origin.GOODWILL, Origin.PURCHASE, Origin.MIGRATIO
 MOST: Final = 1_000_000_000
 """The most credits, units or cents that a request can be about. Sums of them fit the database's whole numbers."""
 
-MOST_PAID_UNITS: Final = 1_000
-"""The most units that money may pay for by one request: each one is a grant and a charge of its own in one entry."""
+MOST_PAID_UNITS: Final = 50
+"""The most units that money may pay for by one request: each one is a grant and a charge of its own in one entry, and a
+whole batch of such requests has to be one short transaction.
+"""
 
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """How far ahead of ours a caller's clock may be."""

@@ -24,6 +24,7 @@ from billing.errors import (
     InvalidPlanCatalogError,
     InvalidTimeError,
     LeaseLostError,
+    OutOfBoundsError,
     UnknownCustomerError,
     UnknownEntryError,
     UnknownGrantError,
@@ -60,6 +61,10 @@ REFUSALS: dict[type[BillingError], tuple[dict[str, Any], str]] = {
     InvalidKeyError: (
         {"key": ""},
         "the key '' is empty or begins like a key of the ledger's own; choose another one",
+    ),
+    OutOfBoundsError: (
+        {"what": "the key", "problem": "is longer than 200 characters"},
+        "the key is longer than 200 characters",
     ),
     ExpiredGrantError: (
         {"expires_at": AT},
@@ -142,8 +147,8 @@ def test_the_largest_change_is_possible(change: int) -> None:
         ),
         (hold(1, key="k", terms=paid(-1)), "paid units must be a whole number that isn't negative, not -1"),
         (
-            hold(1, key="k", terms=paid(1_001)),
-            "paid units, of which 1000 are the most, must be a whole number that isn't negative, not 1001",
+            hold(1, key="k", terms=paid(51)),
+            "paid units, of which 50 are the most, must be a whole number that isn't negative, not 51",
         ),
         (hold(1, key="k", terms=paid(1, -2)), "the price of a unit must be a whole number that isn't negative, not -2"),
     ],
