@@ -3,7 +3,9 @@
 The shares of holds and the checkpoints are only added to. Accounts, grants, open holds and charges change in part.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -11,10 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from billing.commands import ReleaseHold
 from bot.checkpoints import CheckpointMaker
 from sandbox.clock import VirtualClock
+from storage.backups import address_of, fill_from_postgres, fill_postgres, held
 from storage.columns import metadata
 from storage.database import Database
 from tests.storage.every_command import ACTOR, PAID, Desk
-from tests.storage.raw import engine_of, everything, execute
+from tests.storage.raw import dump, engine_of, everything, execute
 from tests.storage.test_checkpoints import SIGNER
 
 ADDED_TO = ("hold_shares", "ledger_checkpoints", "ledger_heads")
@@ -205,3 +208,18 @@ async def test_no_row_is_written_over_by_an_upsert(ledger_url: str) -> None:
         )
 
     await refused(ledger_url, attempts)
+
+
+def test_a_ledger_with_ends_of_all_kinds_passes_the_guards_of_its_copies(
+    sqlite_url: str, postgres_url: str, tmp_path: Path, clock: VirtualClock
+) -> None:
+    """There and back: ended holds come as such, and entries each behind its predecessor."""
+    asyncio.run(fill(sqlite_url, clock))
+    with held(sqlite_url) as source:
+        fill_postgres(source, postgres_url, lambda *_: None)
+    fill_from_postgres(postgres_url, tmp_path / "back.db", lambda *_: None)
+
+    content = asyncio.run(dump(sqlite_url, TABLES))
+    assert all(content.values())
+    assert asyncio.run(dump(postgres_url, TABLES)) == content
+    assert asyncio.run(dump(address_of(tmp_path / "back.db"), TABLES)) == content
