@@ -122,8 +122,8 @@ def _guard_on_sqlite() -> None:
         )
 
 
-def _guard_on_postgresql() -> None:
-    """Refuse the same; an INSERT over a row comes as an UPDATE."""
+def _create_functions() -> None:
+    """Create what PostgreSQL's triggers call."""
     op.execute(
         f"""
         CREATE FUNCTION refuse_gap() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -160,6 +160,11 @@ def _guard_on_postgresql() -> None:
         $$
         """
     )
+
+
+def _guard_on_postgresql() -> None:
+    """Refuse the same; an INSERT over a row comes as an UPDATE."""
+    _create_functions()
     op.execute(
         "CREATE TRIGGER credit_transactions_no_gap BEFORE INSERT ON credit_transactions "
         "FOR EACH ROW EXECUTE FUNCTION refuse_gap()"

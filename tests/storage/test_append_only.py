@@ -101,9 +101,9 @@ async def test_a_row_that_meets_only_one_key_is_not_replaced_either(sqlite_url: 
     for key in KEYS["credit_transactions"]:
         kept = key.split(", ")
         # Else it follows the last entry, as a new one would.
-        changed = {"id": "id + 100", "key_hash": "randomblob(16)", "seq": "seq + 1", "previous_hash": "hash"}
-        if "seq" in kept:
-            del changed["previous_hash"]
+        changed = {"id": "id + 100", "key_hash": "randomblob(16)", "seq": "seq + 1"}
+        if "seq" not in kept:
+            changed |= {"previous_hash": "hash", "amount": "0"}
         values = ", ".join(column if column in kept else changed.get(column, column) for column in columns)
         await refused(
             sqlite_url,
