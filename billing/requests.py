@@ -94,7 +94,7 @@ class RecordUsage:
     """Book what was used already, at its own time, whether the credits suffice or not; what is missing is owed.
 
     Paid by what could have paid for it then: never by a grant that came later, but also by credits that have expired
-    since (docs/decisions/0071-late-usage-is-booked-at-its-own-time.md).
+    since (docs/decisions/0071-late-usage-is-booked-at-its-own-time.md). A person who books it says why by the note.
     """
 
     customer_id: CustomerId
@@ -103,6 +103,7 @@ class RecordUsage:
     actor: str
     reference: str
     occurred_at: datetime
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

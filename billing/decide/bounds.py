@@ -45,11 +45,11 @@ def out_of_bounds(command: CustomerCommand) -> BillingError | None:
     if not 0 <= command.customer_id <= MOST_NUMBERED:
         return _no_number("customer")
     match command:
-        case SpendCredits() | HoldCredits() | RecordUsage():
+        case SpendCredits() | HoldCredits():
             return _ids(command.key, command.actor, command.reference)
         case CaptureHold() | ReleaseHold() | ExtendHold():
             return _number("hold", command.hold_id) or _ids(command.key, command.actor)
-        case GrantCredits():
+        case GrantCredits() | RecordUsage():
             return _ids(command.key, command.actor, command.reference) or _note(command.note)
         case RevokeCredits() | AdjustCredits():
             return _ids(command.key, command.actor) or _note(command.note)

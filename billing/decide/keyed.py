@@ -115,7 +115,7 @@ def _voucher(command: KeyedCommand, now: datetime, request_hash: bytes, note: No
 
 
 def _note(command: KeyedCommand) -> Note | None:
-    if isinstance(command, GrantCredits | RevokeCredits | AdjustCredits | ReverseEntry):
+    if isinstance(command, GrantCredits | RevokeCredits | AdjustCredits | RecordUsage | ReverseEntry):
         return command.note
     return None
 

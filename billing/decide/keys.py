@@ -97,7 +97,8 @@ def hash_request(command: KeyedCommand) -> bytes:
             return digest("adjust request", (*who, command.change, *_words(command.note)))
         case RecordUsage():
             usage = (command.amount.count, command.reference, command.occurred_at)
-            return digest("usage request", (*who, *usage))
+            words = () if command.note is None else _words(command.note)
+            return digest("usage request", (*who, *usage, *words))
         case HoldCredits():
             held = (command.amount.count, _milliseconds(command.lasts), command.reference)
             return digest("hold request", (*who, *held, *_paid(command.paid)))

@@ -165,10 +165,11 @@ def adjust(
     "usage",
     cls=Counting,
     epilog=examples(
-        "tallyhook credits usage 12 1 --at 2026-11-20T14:05Z --reference repository:7#12 --key repository:7#12",
+        "tallyhook credits usage 12 1 --at 2026-11-20T14:05Z --reference repository:7#12 --key repository:7#12"
+        ' --reason "delivered while we were away"',
     ),
 )
-def usage(
+def usage(  # noqa: PLR0913 -- each is an option
     reference: Reference,
     amount: Amount,
     *,
@@ -177,6 +178,8 @@ def usage(
         str, typer.Option("--reference", metavar="KIND:ID", help="What it was used for, such as repository:7#12.")
     ],
     key: Annotated[str, typer.Option(help="Makes it happen once: the same key again gives the same answer.")],
+    reason: Reason,
+    actor: Actor = "",
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -185,10 +188,17 @@ def usage(
     At its own time, and never refused: paid by credits that could have been used then, and what is missing is owed.
     Shows whom it found, and asks.
     """
-    from bot.cli.corrections import carry_out, ids_only, using
+    from bot.cli.corrections import carry_out, ids_only, note_of, using
     from bot.cli.moments import moment_of
 
-    correction = using(reference, amount, occurred_at=moment_of(at, option="--at"), about=ids_only(about), key=key)
+    correction = using(
+        reference,
+        amount,
+        occurred_at=moment_of(at, option="--at"),
+        about=ids_only(about),
+        key=key,
+        note=note_of(reason, actor),
+    )
     carry_out(correction, yes=yes, as_json=as_json)
 
 

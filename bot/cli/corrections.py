@@ -131,7 +131,7 @@ def adjusting(reference: str, change: int, *, key: str, note: Note) -> Correctio
     return Correction(reference=reference, amount=change, question=question, done=done, key=key, make=make)
 
 
-def using(reference: str, amount: int, *, occurred_at: datetime, about: str, key: str) -> Correction:
+def using(reference: str, amount: int, *, occurred_at: datetime, about: str, key: str, note: Note) -> Correction:
     """Return the correction that books usage late, at its own time."""
 
     def make(customer_id: CustomerId, chosen_key: str) -> KeyedCommand:
@@ -142,6 +142,7 @@ def using(reference: str, amount: int, *, occurred_at: datetime, about: str, key
             actor=ACTOR,
             reference=about,
             occurred_at=occurred_at,
+            note=note,
         )
 
     count = credits_in_words(amount)

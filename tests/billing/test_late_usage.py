@@ -9,7 +9,7 @@ from billing.decide.decision import Facts
 from billing.decide.late_usage import record_usage
 from billing.errors import InvalidTimeError
 from billing.ledger.book import Book, Voucher
-from tests.billing.builders import PRO, STARTER, History, day, grant, spend, truth
+from tests.billing.builders import PRO, STARTER, History, day, grant, note, spend, truth
 from tests.billing.looks import figures, held, moves, places, refusal, since, written
 from tests.billing.requests import buy, hold, refund, release, usage
 
@@ -93,6 +93,15 @@ def test_the_same_usage_told_of_twice_is_booked_once(history: History) -> None:
 def test_the_time_belongs_to_the_request(history: History) -> None:
     history.do(usage(4, key="u", at=day(12, 9)))
     assert "another request" in str(refusal(history.do(usage(4, key="u", at=day(12, 8)))))
+
+
+@pytest.mark.parametrize("text", ["we were away", None])
+def test_why_it_is_booked_stands_beside_the_entry(history: History, text: str | None) -> None:
+    command = replace(usage(1, key="late", at=history.now), note=None if text is None else note(text))
+    seq = written(history.do(command))
+    found = history.notes.get(seq)
+    assert (found and found.text) == text
+    assert "another request" in str(refusal(history.do(replace(command, note=note("something else")))))
 
 
 @pytest.mark.parametrize(

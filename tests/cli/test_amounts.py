@@ -9,7 +9,11 @@ from tests.cli.running import invoke
 @pytest.mark.parametrize("amount", ["-5", "0", "1000000001", "-15"])
 @pytest.mark.parametrize(
     "command",
-    [("grant", "--reason", "x"), ("revoke", "--reason", "x"), ("usage", "--at", "2026-11-20", "--reference", "a:1")],
+    [
+        ("grant", "--reason", "x"),
+        ("revoke", "--reason", "x"),
+        ("usage", "--at", "2026-11-20", "--reference", "a:1", "--reason", "x"),
+    ],
     ids=lambda command: str(command[0]),
 )
 def test_what_is_no_number_of_credits_is_refused_with_the_way_to_take_some_away(

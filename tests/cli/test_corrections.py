@@ -127,18 +127,20 @@ def test_an_unknown_option_is_no_change(seeded_sqlite: Settings, change: str) ->
 def test_late_usage_is_booked_at_its_own_time_once(seeded: Settings) -> None:
     used_at = (VirtualClock().now() - timedelta(days=2)).isoformat()
     usage = ("credits", "usage", "github:@octocat", "2", "--at", used_at, "--reference", "repository:7#12")
+    why = ("--reason", "we were away", "--actor", "Ada")
 
-    done = answer(invoke(*usage, "--key", "repository:7#12", "--yes", "--json", settings=seeded))
-    again = answer(invoke(*usage, "--key", "repository:7#12", "--yes", "--json", settings=seeded))
+    done = answer(invoke(*usage, *why, "--key", "repository:7#12", "--yes", "--json", settings=seeded))
+    again = answer(invoke(*usage, *why, "--key", "repository:7#12", "--yes", "--json", settings=seeded))
 
     # The credits were granted today, so that none of them could have paid for it then.
     assert figures(done) == (5, 0, 2)
     assert again == done | {"replayed": True}
     booked = entries(seeded)[-1]
     assert booked["occurred_at"] < booked["recorded_at"]
+    assert (booked["reason"], booked["actor_name"]) == ("we were away", "Ada")
     (owed,) = explained(seeded)["debt_entries"]
     assert (owed["entry"], owed["debt_after"]) == (2, 2)
-    assert owed["text"].endswith(", 2 owed then: 2 used and owed")
+    assert owed["text"].endswith(", 2 owed then: 2 used and owed: we were away")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_late_usage_is_booked_at_its_own_time_once(seeded: Settings) -> None:
     ],
 )
 def test_usage_at_no_time_or_long_ago_is_refused(seeded_sqlite: Settings, at: str, code: int, words: str) -> None:
-    usage = ("credits", "usage", "github:@octocat", "1", "--reference", "repository:7#12", "--key", "k", "--yes")
+    usage = ("credits", "usage", "github:@octocat", "1", "--reference", "repository:7#12", "--key", "k", *WHY)
 
     ended = invoke(*usage, "--at", at, settings=seeded_sqlite)
 

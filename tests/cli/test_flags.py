@@ -96,7 +96,8 @@ def test_with_the_flag_off_what_the_credits_do_not_cover_is_waived(seeded: Setti
 
 
 def test_with_the_setting_off_what_the_credits_do_not_cover_is_waived(seeded_sqlite: Settings) -> None:
-    usage = ("credits", "usage", "github:@octocat", "7", "--reference", "repository:7#12", "--yes", "--json")
+    about = ("--reference", "repository:7#12", "--reason", "x")
+    usage = ("credits", "usage", "github:@octocat", "7", *about, "--yes", "--json")
     now = VirtualClock().now().isoformat()
 
     waived = invoke(*usage, "--at", now, "--key", "a", settings={**seeded_sqlite, "BILLING_ENABLED": "false"})
