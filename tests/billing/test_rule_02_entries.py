@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,6 +93,12 @@ ENTRIES = st.builds(
 @given(ENTRIES)
 def test_the_newest_encoding_is_that_of_its_fields_in_order(entry: Entry) -> None:
     """It is written out for speed; what a customer checks alone is the general one."""
+    assert hash_entry(entry) == digest("entry", entry_fields(entry), HASH_VERSION)
+
+
+@pytest.mark.parametrize("length", [255, 256, 257, 70_000])
+def test_long_texts_are_encoded_alike_in_both_ways(length: int) -> None:
+    entry = replace(ENTRY, hash_version=HASH_VERSION, key="k" * length)
     assert hash_entry(entry) == digest("entry", entry_fields(entry), HASH_VERSION)
 
 
