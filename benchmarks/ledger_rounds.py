@@ -1,5 +1,6 @@
 """Rounds of the ledger's benchmark: who is measured in turns with whom, and what comes of it."""
 
+import gc
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -105,6 +106,9 @@ class Rounds:
             await contender.open()
             for accounts in CUSTOMERS:
                 await self._load(contender, accounts, 64)
+        # As the server does once it has started.
+        gc.collect()
+        gc.freeze()
 
     async def close(self) -> None:
         """Let everybody go."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 import random
 import socket
@@ -52,6 +53,7 @@ def run_server(*, host: str, port: int | None, has_worker: bool) -> None:
             "A SQLite file belongs to one process, so nobody else could do the work.",
             "Leave out --no-worker, or set DATABASE_URL to a PostgreSQL database.",
         )
+    _settle()
     asyncio.run(
         _serve(
             parts,
@@ -75,6 +77,7 @@ def run_worker() -> None:
             "A SQLite file belongs to one process, and the server is that one.",
             "Run `tallyhook serve`, which works too, or set DATABASE_URL to a PostgreSQL database.",
         )
+    _settle()
     asyncio.run(_work(parts))
 
 
@@ -98,6 +101,16 @@ def _parts() -> Parts:
         plans=plans,
         database=Database.connect(url, clock=clock, exclusive=True),
     )
+
+
+def _settle() -> None:
+    """Have the garbage collector leave alone what the start has made.
+
+    All of it stays: modules, tables, statements. Looking it through would hold every request for tens of milliseconds.
+    """
+    gc.collect()
+    gc.freeze()
+    log.debug("start_settled", objects=gc.get_freeze_count())
 
 
 async def _serve(parts: Parts, *, host: str, port: int, has_worker: bool) -> None:

@@ -15,6 +15,9 @@ from tests.cli.conftest import Settings, settings_for
 from tests.cli.running import PATIENCE_SECONDS, Ended, Program, invoke, run, start
 from tests.cli.server_settings import server_settings
 
+MADE_BY_THE_START = 50_000
+"""Objects; there are more than twice as many."""
+
 
 @pytest.fixture
 async def github() -> AsyncIterator[GitHubStandIn]:
@@ -68,6 +71,17 @@ async def test_a_server_that_must_not_bill_says_so(github: GitHubStandIn, sqlite
         await program.kill()
 
     assert (said["level"], said["by"]) == ("warning", "the setting BILLING_ENABLED")
+
+
+async def test_what_the_start_has_made_is_left_alone_by_the_garbage_collector(
+    github: GitHubStandIn, sqlite_url: str, tmp_path: Path
+) -> None:
+    settings = {**settings_for(sqlite_url), **server_settings(github), "LOG_LEVEL": "debug"}
+    program = await start("serve", "--port", "0", directory=tmp_path, settings=settings)
+    try:
+        assert json.loads(await program.line_with("start_settled"))["objects"] > MADE_BY_THE_START
+    finally:
+        await program.kill()
 
 
 async def test_commands_work_beside_a_server_and_migrate_does_not(
