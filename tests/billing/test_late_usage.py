@@ -9,7 +9,8 @@ from billing.decide.decision import Facts
 from billing.decide.late_usage import record_usage
 from billing.errors import InvalidTimeError
 from billing.ledger.book import Book, Voucher
-from tests.billing.builders import PRO, STARTER, History, day, grant, note, spend, truth
+from billing.wants import wanted_by
+from tests.billing.builders import CUSTOMER_ID, PRO, STARTER, History, day, grant, note, spend, truth
 from tests.billing.looks import figures, held, moves, places, refusal, since, written
 from tests.billing.requests import buy, hold, refund, release, usage
 
@@ -198,3 +199,9 @@ def test_what_is_waived_of_it_happened_when_it_was_used(history: History) -> Non
     history.do(usage(9, key="u", at=day(12, 9)))
     assert since(history, 4) == [("waive", 0)]
     assert {entry.occurred_at for entry in history.journal[3:]} == {day(12, 9)}
+
+
+def test_of_several_usages_of_a_customer_the_earliest_says_what_is_loaded() -> None:
+    early, late = (usage(1, key=key, at=at) for key, at in (("early", day(12, 3)), ("late", day(12, 7))))
+    for batch in ((early, late), (late, early)):
+        assert wanted_by(batch, day(12, 8)).used_at == {CUSTOMER_ID: day(12, 3)}
