@@ -7,7 +7,7 @@ import typer
 
 from bot.cli.failures import WrongUseError
 from bot.cli.options import AsJson, examples
-from bot.cli.output import counting, print_json, print_lines, rfc3339, say
+from bot.cli.output import counting, ledger_in_words, print_json, print_lines, rfc3339, say
 
 if TYPE_CHECKING:
     from bot.cli.backing_up import Copied
@@ -103,5 +103,5 @@ def _record(copied: "Copied") -> dict[str, object]:
 
 def _in_words(copied: "Copied") -> str:
     rows = sum(content.rows for content in copied.tables.values())
-    accounts = f"{copied.accounts} accounts with {copied.entries} entries"
-    return f"{rows} rows, {accounts} among them, at revision {copied.revision}"
+    ledger = ledger_in_words(copied.accounts, copied.entries)
+    return f"{rows} rows, {ledger} among them, at revision {copied.revision}"

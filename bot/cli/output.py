@@ -39,9 +39,19 @@ def readable_day(moment: datetime | None, *, never: str = "-") -> str:
     return readable_time(moment, never=never).partition(" ")[0]
 
 
+def so_many(count: int, one: str, many: str = "") -> str:
+    """A number of things in words; `many` is what several are called if it isn't `one` with an s."""
+    return f"1 {one}" if count == 1 else f"{count} {many or one + 's'}"
+
+
 def credits_in_words(count: int) -> str:
     """A number of credits in words."""
-    return "1 credit" if count == 1 else f"{count} credits"
+    return so_many(count, "credit")
+
+
+def ledger_in_words(accounts: int, entries: int) -> str:
+    """How large a ledger is, in words."""
+    return f"{so_many(accounts, 'account')} with {so_many(entries, 'entry', 'entries')}"
 
 
 def balance_in_words(balance: Mapping[str, int]) -> str:

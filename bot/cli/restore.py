@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.options import AsJson, Yes, examples
-from bot.cli.output import counting, print_json, print_lines, readable_time, rfc3339, say
+from bot.cli.output import counting, ledger_in_words, print_json, print_lines, readable_time, rfc3339, say
 
 if TYPE_CHECKING:
     from bot.cli.restoring import Restored
@@ -68,7 +68,8 @@ def _tell(restored: "Restored", *, as_json: bool) -> None:
         )
     else:
         made = "" if restored.made_at is None else f", as of {readable_time(restored.made_at)}"
-        print_lines([f"Restored {restored.accounts} accounts with {restored.entries} entries{made}: everything holds."])
+        ledger = ledger_in_words(restored.accounts, restored.entries)
+        print_lines([f"Restored {ledger}{made}: everything holds."])
     if restored.made_at is None:
         say(f"{restored.file} has no seal of `tallyhook backup`: its pages and its ledger were checked, not every row.")
     if restored.migrated_from is not None:

@@ -7,7 +7,7 @@ import typer
 
 from bot.cli.failures import EXIT_FAILED, WrongUseError
 from bot.cli.options import AsJson, examples
-from bot.cli.output import counting, print_json, print_lines
+from bot.cli.output import counting, ledger_in_words, print_json, print_lines, so_many
 
 if TYPE_CHECKING:
     from billing.ledger.checkpoints import Checkpoint, CheckpointOffence, Expectation
@@ -108,9 +108,8 @@ async def _verify(session: "Session", expected: "list[Expectation]") -> "Report"
 def _praise(report: "Report") -> list[str]:
     """Return that everything holds, and how far that goes."""
     newest = report.newest
-    lines = [
-        f"{report.accounts} accounts with {report.entries} entries, {report.checkpoints} checkpoints: everything holds."
-    ]
+    ledger = ledger_in_words(report.accounts, report.entries)
+    lines = [f"{ledger}, {so_many(report.checkpoints, 'checkpoint')}: everything holds."]
     if newest is None:
         lines.append("No checkpoint was made yet: entries that were cut off the end of a journal would not be missed.")
         return lines

@@ -5,7 +5,16 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from billing.values import EPOCH, NEVER
-from bot.cli.output import counting, credits_in_words, print_fields, print_table, printable, readable_time, rfc3339
+from bot.cli.output import (
+    counting,
+    credits_in_words,
+    ledger_in_words,
+    print_fields,
+    print_table,
+    printable,
+    readable_time,
+    rfc3339,
+)
 
 MOMENT = datetime(2026, 1, 10, 12, 30, 5, 123000, tzinfo=UTC)
 
@@ -50,6 +59,8 @@ def test_text_from_outside_cannot_drive_the_terminal(capsys: pytest.CaptureFixtu
 
 def test_credits_are_counted_in_words() -> None:
     assert [credits_in_words(count) for count in (0, 1, 2)] == ["0 credits", "1 credit", "2 credits"]
+    assert ledger_in_words(1, 1) == "1 account with 1 entry"
+    assert ledger_in_words(2, 0) == "2 accounts with 0 entries"
 
 
 def test_progress_is_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
