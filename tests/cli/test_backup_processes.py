@@ -125,14 +125,10 @@ async def test_a_full_disk_leaves_the_earlier_backup(
     with closing(sqlite3.connect(tmp_path / "tallyhook.db")) as database:
         database.execute("PRAGMA journal_mode = DELETE")
     # A limit on the size of files, in blocks of 512 bytes, is as good as a disk without room. The seal takes a page.
-    # The limit would hold for the file that coverage writes, too.
+    # It would hold for what coverage writes, too, and cut off compiled modules, which Python couldn't load any more then.
     blocks = ((tmp_path / "tallyhook.db").stat().st_size + 4096 - missing_bytes) // 512
-    under = (
-        "/bin/sh",
-        "-c",
-        f'unset COVERAGE_PROCESS_START COVERAGE_PROCESS_CONFIG; ulimit -f {blocks}; exec "$@"',
-        "sh",
-    )
+    apart = "unset COVERAGE_PROCESS_START COVERAGE_PROCESS_CONFIG; export PYTHONDONTWRITEBYTECODE=1"
+    under = ("/bin/sh", "-c", f'{apart}; ulimit -f {blocks}; exec "$@"', "sh")
     arguments = ("backup", "backup.db", "--force")
 
     process = await Process.start(*arguments, settings=seeded_sqlite, log=tmp_path / "log", under=under)
