@@ -125,7 +125,7 @@ async def test_a_full_disk_leaves_the_earlier_backup(
     with closing(sqlite3.connect(tmp_path / "tallyhook.db")) as database:
         database.execute("PRAGMA journal_mode = DELETE")
     # A limit on the size of files, in blocks of 512 bytes, is as good as a disk without room. The seal takes a page.
-    # It would hold for what coverage writes, too, and cut off compiled modules, which Python couldn't load any more then.
+    # It would hold for what coverage writes, too, and cut off compiled modules for good.
     blocks = ((tmp_path / "tallyhook.db").stat().st_size + 4096 - missing_bytes) // 512
     apart = "unset COVERAGE_PROCESS_START COVERAGE_PROCESS_CONFIG; export PYTHONDONTWRITEBYTECODE=1"
     under = ("/bin/sh", "-c", f'{apart}; ulimit -f {blocks}; exec "$@"', "sh")
