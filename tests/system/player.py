@@ -111,6 +111,9 @@ class Player:
 
     async def pass_to(self, moment: datetime, mail: Mail) -> None:
         """Move the clock, stopping wherever something is due at GitHub or at the product."""
+        # What is on its way arrives within seconds; a leap of the clock meanwhile would make half a minute of them, by
+        # chance. What happens while an answer is on its way is `_overlap`'s.
+        await self.rest()
         for _ in range(MOST_STOPS):
             await self._revive()
             now = self.clock.now()
