@@ -21,11 +21,16 @@ class Search:
         self._is_billing_on = is_billing_on
         self._tries = 0
         self._fewest = 1000
+        # What is left to be explained, and where the model stands then: whatever came before in which order.
+        self._hopeless: set[tuple[object, ...]] = set()
 
     def explain(self, model: Model, waiting: Sequence[tuple[Do, Answer]]) -> Model | None:
         """The model after all of them; None if there is no such order."""
         if not waiting:
             return model if model.alerts == self._alerts else None
+        point = (frozenset(id(do) for do, _ in waiting), len(model.journal), tuple(model.alerts))
+        if point in self._hopeless:
+            return None
         placed = min((answer[1][0] for _, answer in waiting if has_place(answer)), default=0)
         # What may stand anywhere is tried first, as it mostly changes nothing.
         candidates = sorted(
@@ -46,6 +51,7 @@ class Search:
             elif len(waiting) < self._fewest or has_place(answer):
                 self._fewest = len(waiting)
                 self.broken = f"{told((do,))}\n  program: {answer}\n  model:   {expected}"
+        self._hopeless.add(point)
         return None
 
 
