@@ -187,7 +187,7 @@ class _Batch:
     def _facts(self, command: Command, state: CustomerState | None) -> Facts:
         """What the decision may know beside the customer."""
         if isinstance(command, KeyedCommand):
-            return Facts() if state is None else self._facts_about(command, state)
+            return NOTHING if state is None else self._facts_about(command, state)
         facts = Facts(losses_last_hour=self._losses, living=self._living)
         if isinstance(command, AccountCommand):
             facts = replace(facts, new_ids=self._new_ids.get(command.account.id))
@@ -200,14 +200,15 @@ class _Batch:
         """What the decision on a keyed command may know; nothing, as a rule."""
         account_id = state.account.id
         remembered = self._answer(account_id, command.key)
-        is_plain = not (may_make_hold(command) or may_go_short(command, state, self._now))
-        if remembered is None and is_plain and not isinstance(command, ReverseEntry):
+        makes_hold = may_make_hold(command)
+        is_short = may_go_short(command, state, self._now)
+        if remembered is None and not (makes_hold or is_short or isinstance(command, ReverseEntry)):
             return NOTHING
         return Facts(
             remembered=remembered,
-            hold_id=next(self._hold_ids) if may_make_hold(command) else NO_HOLD,
+            hold_id=next(self._hold_ids) if makes_hold else NO_HOLD,
             entry=self._entry(account_id, command.seq) if isinstance(command, ReverseEntry) else None,
-            billing_on=not may_go_short(command, state, self._now) or self._is_billing_on(),
+            billing_on=not is_short or self._is_billing_on(),
         )
 
     def _entry(self, account_id: AccountId, seq: int) -> Entry | None:

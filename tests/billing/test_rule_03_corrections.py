@@ -303,13 +303,19 @@ class TestAdjustments:
         assert history.customer.customer.id == CUSTOMER_ID
 
 
-def test_rule_03_what_a_failed_refund_gave_back_already_is_granted_anew() -> None:
+def spent_of_a_refunded_pack() -> tuple[History, int]:
+    """Twenty credits spent of a pack of sixty that was refunded whole since, and the entry that spent them."""
     history = History()
     history.install()
     history.do(spend(5, key="sign-up"))
     history.do(buy(60, key="pack"))
     spent = written(history.do(spend(20, key="fix")))
     history.do(refund(2, 600, key="r"))
+    return history, spent
+
+
+def test_rule_03_what_a_failed_refund_gave_back_already_is_granted_anew() -> None:
+    history, spent = spent_of_a_refunded_pack()
     history.do(buy(20, key="another pack"))
     history.do(refund(2, 0, key="failed"))
     assert places(history, 2) == {"remaining": 60}, "20 were paid back, and count as not spent"
@@ -320,12 +326,7 @@ def test_rule_03_what_a_failed_refund_gave_back_already_is_granted_anew() -> Non
 
 
 def test_rule_03_debt_that_a_spend_had_made_by_a_refund_goes_with_it() -> None:
-    history = History()
-    history.install()
-    history.do(spend(5, key="sign-up"))
-    history.do(buy(60, key="pack"))
-    spent = written(history.do(spend(20, key="fix")))
-    history.do(refund(2, 600, key="r"))
+    history, spent = spent_of_a_refunded_pack()
     assert figures(history) == (0, 0, 20)
     seq = written(history.do(reverse(spent)))
     assert since(history, seq) == [("reinstate", 0), ("clawback", -20)]
