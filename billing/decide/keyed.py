@@ -61,14 +61,14 @@ def carry_out(state: CustomerState | None, command: KeyedCommand, now: datetime,
     note = _note(command)
     result = _post(book, command, _voucher(command, now, request_hash, note), facts)
     after = changed(state, account=book.account, grants=book.grants, holds=book.holds)
-    entries, charges = tuple(book.entries), tuple(book.charges)
+    entries = tuple(book.entries)
     if isinstance(result, BillingError):
         refusals = (_remembered(state, command, request_hash, result, now),) if is_kept(result) else ()
         outcome = Refused(error=result)
-        return Decision(state=after, entries=entries, charges=charges, refusals=refusals, outcome=outcome)
+        return Decision(state=after, entries=entries, refusals=refusals, outcome=outcome)
     notes = () if note is None else (NoteRow(account_id=state.account.id, seq=result.seq, note=note),)
     applied = Applied(customer_id=state.customer.id, entries=(result.seq,))
-    return Decision(state=after, entries=entries, charges=charges, notes=notes, outcome=applied)
+    return Decision(state=after, entries=entries, charges=tuple(book.charges), notes=notes, outcome=applied)
 
 
 def _post(book: Book, command: KeyedCommand, voucher: Voucher, facts: Facts) -> Entry | BillingError:
