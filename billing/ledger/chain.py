@@ -96,8 +96,7 @@ def digest(kind: str, fields: Iterable[Field], version: int = RECORD_VERSION) ->
             content = field.encode()
         else:
             content = _CONTENT[type(field)](field)
-        length = len(content)
-        parts += (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(8, "big"), content)
+        parts.append(_sized(content))
     return sha256(b"".join(parts)).digest()
 
 
@@ -161,25 +160,21 @@ def _hash_newest(entry: Entry) -> bytes:
 
     It is what `digest` makes of its fields, in half the time, since it needn't ask for the type of each.
     """
-    request_hash, note_hash = entry.request_hash, entry.note_hash
     parts = [
         _NEWEST_HEAD,
-        _LENGTHS[len(entry.previous_hash)],
-        entry.previous_hash,
+        _sized(entry.previous_hash),
         _number(entry.account_id),
         _number(entry.seq),
         _word(entry.kind),
         _number(entry.amount),
         _number(entry.balance_after),
         _text(entry.key),
-        _LENGTHS[len(request_hash)],
-        request_hash,
+        _sized(entry.request_hash),
         _number(to_milliseconds(entry.occurred_at)),
         _number(to_milliseconds(entry.recorded_at)),
         _word(entry.actor),
         _text(entry.reference),
-        _LENGTHS[len(note_hash)],
-        note_hash,
+        _sized(entry.note_hash),
         _word(entry.unit),
         _number(entry.held_after),
         _number(entry.debt_after),
@@ -204,7 +199,11 @@ def _number(number: int) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    content = text.encode()
+    return _sized(text.encode())
+
+
+def _sized(content: bytes) -> bytes:
+    """The content behind its length."""
     length = len(content)
     return (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(8, "big")) + content
 
