@@ -4,7 +4,7 @@ A batch of any size costs the same number of statements: a look-up a table for a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -34,7 +34,7 @@ from billing.plans import PlanCatalog
 from billing.ports import Changes, DeliveryEnd, Unit, Wanted
 from billing.records import Alarm, Recovery, Remembered
 from billing.state import CustomerState
-from billing.values import NO_HOLD, AccountId, CustomerId, GitHubAccountId, HoldId
+from billing.values import NO_HOLD, AccountId, CustomerId, GitHubAccountId, HoldId, value
 from billing.wants import may_go_short, may_make_hold, wanted_by
 
 LOSSES_WITHIN: Final = timedelta(hours=1)
@@ -46,12 +46,12 @@ AccountCommand = FollowMarketplace | FollowInstallation | RenameAccount
 """Commands that name the customer by the GitHub account."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Busy:
     """The command's customer is locked by another transaction: it waits for a later batch."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failed:
     """The command failed alone; the others of its batch didn't."""
 
@@ -163,7 +163,7 @@ class _Batch:
         if fault is not None:
             return Refused(error=fault)
         if isinstance(command, DeliveryCommand) and command.cause.lease in self._lost:
-            return Failed(LeaseLostError(command.cause.lease.partition))
+            return Failed(error=LeaseLostError(command.cause.lease.partition))
         if _named_by(command) in self._busy:
             return Busy()
         customer_id = self._customer_id(command)
@@ -173,7 +173,7 @@ class _Batch:
         try:
             decision = decide(state, command, self._now, self._plans, facts)
         except Exception as error:  # noqa: BLE001 -- a bug in one decision must not take the others' commit with it
-            return Failed(error)
+            return Failed(error=error)
         self._keep(decision)
         if isinstance(command, DeliveryCommand):
             self._changes.deliveries.append(delivery_end(command, decision.outcome))

@@ -4,7 +4,6 @@ Commands are imperative, frozen and plain data; a handler or a console command m
 union: `decide` covers it wholly, and the type checker holds that.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from billing.errors import BillingError
@@ -36,6 +35,7 @@ from billing.values import (
     Permission,
     RepositoryId,
     Word,
+    value,
 )
 
 # Requests can be had from here as well: a command is a command, whatever it is about.
@@ -83,7 +83,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Lease:
     """A worker's right to a partition's deliveries. `number` grows with each claim; a commit by an older is refused."""
 
@@ -91,7 +91,7 @@ class Lease:
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Cause:
     """The delivery that led to a command.
 
@@ -113,7 +113,7 @@ class Cause:
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GitHubAccount:
     """A user or an organization as GitHub shows it. The login is for display only and may be unknown ("")."""
 
@@ -122,7 +122,7 @@ class GitHubAccount:
     type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PendingChange:
     """A change that GitHub has scheduled. No plan means that the subscription will end."""
 
@@ -132,7 +132,7 @@ class PendingChange:
     effective_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MarketplaceTruth:
     """What GitHub says of an account's purchase when asked (`GET /marketplace_listing/accounts/{id}`).
 
@@ -153,7 +153,7 @@ class MarketplaceTruth:
     pending: PendingChange | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MarketplaceHint:
     """What a `marketplace_purchase` delivery says. It serves the audit and the proration, never the plan itself."""
 
@@ -162,7 +162,7 @@ class MarketplaceHint:
     effective_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class FollowMarketplace:
     """Bring an account's subscription to what GitHub says now; no `truth` when GitHub confirmed that there is none."""
 
@@ -172,7 +172,7 @@ class FollowMarketplace:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class InstallationTruth:
     """What GitHub says of an installation when asked (`GET /app/installations/{id}`)."""
 
@@ -182,7 +182,7 @@ class InstallationTruth:
     repository_selection: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class FollowInstallation:
     """Bring an installation to what GitHub says now; `truth` is None when GitHub no longer knows it.
 
@@ -200,7 +200,7 @@ class FollowInstallation:
     action: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RenameAccount:
     """Take note of an account's new login, where no installation can be asked for it. An unknown account is ignored."""
 
@@ -208,7 +208,7 @@ class RenameAccount:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Question:
     """A comment by which somebody asks us something.
 
@@ -232,7 +232,7 @@ class Question:
     words: tuple[Word, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Answer:
     """Answer a comment, if whoever wrote it may be answered. `permission` is what GitHub says the writer may do."""
 
@@ -241,7 +241,7 @@ class Answer:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Ignore:
     """End a delivery that asks nothing of billing, with the reason that people will read."""
 
@@ -249,7 +249,7 @@ class Ignore:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ShowFigures:
     """Take note of whether an account has its figures shown in public repositories. Repeating it changes nothing.
 
@@ -269,7 +269,7 @@ CustomerCommand = KeyedCommand | ShowFigures | BackfillGrants
 Command = CustomerCommand | DeliveryCommand
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Applied:
     """The command was carried out. `entries` are the journal's sequence numbers that it wrote, none if nothing moved.
 
@@ -282,7 +282,7 @@ class Applied:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MissingGrant:
     """Credits that were due and never granted. `key` is the business key by which they are granted once."""
 
@@ -293,7 +293,7 @@ class MissingGrant:
     reference: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Backfilled:
     """What was missing. `entries` granted it, with what that brought about; none if it was only to be told."""
 
@@ -302,12 +302,12 @@ class Backfilled:
     entries: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Answered:
     """A comment gets an answer, or a reaction; it goes out after the commit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Refused:
     """The command was refused; a refusal with a key is remembered like a success."""
 
@@ -315,14 +315,14 @@ class Refused:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Ignored:
     """Nothing was to be done."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Postponed:
     """The delivery has to be handled again at `until`, because what GitHub says now can't stand yet."""
 

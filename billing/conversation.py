@@ -7,7 +7,6 @@ people can still see it, and moved to the thread's end once they can't (docs/dec
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,7 +15,7 @@ from billing.plans import Plan, PlanCatalog
 from billing.settled import settled
 from billing.standing import effective_plan, is_living
 from billing.state import CustomerState, Subscription
-from billing.values import NEVER, NO_CREDITS, CommentId, Credits, SubscriptionState, Word
+from billing.values import NEVER, NO_CREDITS, CommentId, Credits, SubscriptionState, Word, value
 
 EDITED_WITHIN: Final = timedelta(minutes=1)
 """A command written within this time of our last answer is answered by editing that one, wherever it stands."""
@@ -30,7 +29,7 @@ class Level(enum.StrEnum):
     USED_UP = "used up"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Expiring:
     """Credits that go away at `at` if they aren't used before."""
 
@@ -38,7 +37,7 @@ class Expiring:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PlanChange:
     """A change that GitHub has scheduled: to the plan with this name, or the plan's end if there is none ("").
 
@@ -49,7 +48,7 @@ class PlanChange:
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class BalanceNow:
     """What can be told of a customer's plan and credits at this moment.
 
@@ -147,7 +146,7 @@ def _scheduled(subscription: Subscription, plans: PlanCatalog) -> PlanChange | N
     return PlanChange(plan=name, at=subscription.pending_effective_at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OwnAnswer:
     """One of our answers as it stands in a thread.
 
@@ -167,14 +166,14 @@ class OwnAnswer:
     is_among_last_ten: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NothingToSay:
     """The comment, or a later one, has its answer already. `outdated` are older answers of ours, to be deleted."""
 
     outdated: tuple[CommentId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Edit:
     """The answer goes into this comment of ours.
 
@@ -190,7 +189,7 @@ class Edit:
     outdated: tuple[CommentId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PostAnew:
     """The answer becomes a new comment.
 

@@ -14,7 +14,7 @@ from billing.ledger.entries import Entry
 from billing.ledger.months import months_by
 from billing.standing import is_living
 from billing.state import CreditAccount, CustomerState, Grant, Hold, Subscription
-from billing.values import HoldState, Place, Provider, SubscriptionState
+from billing.values import HoldState, Place, Provider, SubscriptionState, value
 
 REPAYMENT: Final[Mapping[tuple[str, str], int]] = {(Place.GRANT, Place.DEBT): 1, (Place.DEBT, Place.GRANT): -1}
 """The moves by which a grant makes up for debt, and gets back what it made up for."""
@@ -23,7 +23,7 @@ WAIVING: Final[Mapping[tuple[str, str], int]] = {(Place.WAIVED, Place.USED): 1, 
 """The moves by which usage is waived, and by which that is taken back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GrantStory:
     """What became of a grant's credits: `amount` is the sum of the others but the last.
 
@@ -42,7 +42,7 @@ class GrantStory:
     owed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Breakdown:
     """A balance taken apart, with all that is due by then, booked or not. Amounts are in credits.
 
@@ -67,17 +67,17 @@ class Breakdown:
     waived: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SignupAwaited:
     """No installation has been seen yet, and sign-up credits come with the first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SignupWithheld:
     """Whoever installed has had credits for several organizations lately; they come with a payment method."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PlanUnknown:
     """GitHub shows a plan that the catalogue doesn't know: nothing is granted until it does."""
 
@@ -85,7 +85,7 @@ class PlanUnknown:
     marketplace_plan_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PlanOnTrial:
     """The plan is on its free trial, and its monthly credits come with the first paid period."""
 
@@ -93,7 +93,7 @@ class PlanOnTrial:
     plan: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PlanUnconfirmed:
     """GitHub doesn't show the plan since `missing_since`: no new credits, and it ends from `ends_at` on."""
 
@@ -103,7 +103,7 @@ class PlanUnconfirmed:
     ends_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PlanEnded:
     """The plan has ended; its credits live until they expire."""
 
@@ -112,7 +112,7 @@ class PlanEnded:
     ended_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PeriodProrated:
     """The running period doesn't have a full month's credits: it began, or its plan came, part of the way in."""
 
@@ -123,7 +123,7 @@ class PeriodProrated:
     allowance: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PeriodAwaited:
     """The last period ended, and the next begins when GitHub shows that the billing date has passed."""
 

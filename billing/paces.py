@@ -5,12 +5,13 @@ minute and 500 an hour (docs.github.com: "Best practices for using the REST API"
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from billing.values import value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@value
 class Limit:
     """At most `count` in any `seconds`."""
 

@@ -8,18 +8,19 @@ stops the program with the place in the file and what would be right there.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
 
 from billing.errors import InvalidPlanCatalogError
 from billing.plan_tables import Table
+from billing.values import value
 
 PLAN_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 CURRENCY: Final = re.compile(r"[a-z]{3}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Plan:
     """One plan of the catalogue. Prices are in cents of the catalogue's currency, amounts in credits.
 
@@ -63,7 +64,7 @@ class Plan:
     stripe_overage_price: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TopUp:
     """Credits to buy at any time. The price is in cents of the catalogue's currency; `stripe_price` is a lookup key."""
 
@@ -73,7 +74,7 @@ class TopUp:
     stripe_price: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PlanCatalog:
     """All plans and top-ups, and which plan holds for whoever has bought none.
 

@@ -14,7 +14,7 @@ from billing.commands import Cause, Lease
 from billing.ledger.entries import Entry
 from billing.records import Alarm, Loss, LowBalance, NoteRow, Recovery, Remembered, Reply, SignupSlot
 from billing.state import Charge, CustomerState
-from billing.values import AccountId, CustomerId, GitHubAccountId, HoldId
+from billing.values import AccountId, CustomerId, GitHubAccountId, HoldId, value
 
 # The records are spoken across the port, so they can be had from here as well.
 __all__ = [
@@ -51,7 +51,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Locked:
     """Customers locked for this transaction, with all their state.
 
@@ -68,7 +68,7 @@ class Locked:
     busy: Collection[CustomerId | GitHubAccountId] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Wanted:
     """What the commands of a batch need beside the open grants of their customers.
 
@@ -88,7 +88,7 @@ class Wanted:
     used_at: Mapping[CustomerId, datetime] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DeliveryEnd:
     """How a delivery ends in this transaction: `done`, `ignored`, `refused`; or `received` again, due at `run_at`."""
 

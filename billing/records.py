@@ -3,14 +3,13 @@
 Answers to keep, notes, alarms, losses, sign-up places, replies to comments, and low balances.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from billing.commands import Note, Question
-from billing.values import AccountId, CustomerId, GitHubAccountId, Provider, Reaction
+from billing.values import AccountId, CustomerId, GitHubAccountId, Provider, Reaction, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Remembered:
     """The answer that was given for an idempotency key: the entry it wrote (`seq`), or a refusal (`refusal` not empty).
 
@@ -25,7 +24,7 @@ class Remembered:
     recorded_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NoteRow:
     """A note and the entry it belongs to."""
 
@@ -34,7 +33,7 @@ class NoteRow:
     note: Note
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Alarm:
     """Something that a person must see. One row a kind and subject; `detail` is one line saying what to do."""
 
@@ -43,7 +42,7 @@ class Alarm:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Recovery:
     """What the alarm was raised for is over: the next time, it is raised anew."""
 
@@ -51,7 +50,7 @@ class Recovery:
     subject: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Loss:
     """A Marketplace subscription that ended because GitHub stopped showing it. Too many of them stop further ones."""
 
@@ -60,7 +59,7 @@ class Loss:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SignupSlot:
     """One of the places that an installing user has for organizations' sign-up credits within thirty days.
 
@@ -73,7 +72,7 @@ class SignupSlot:
     taken_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Reply:
     """What a comment gets: eyes and an answer in words, or a confused face and no words. It gets either once."""
 
@@ -81,7 +80,7 @@ class Reply:
     reaction: Reaction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LowBalance:
     """A balance crossed a threshold of the customer's plan on its way down. `seq` is the entry by which it did."""
 

@@ -1,12 +1,11 @@
 """What can be asked about credits, by people and by programs. All of it can be had from `billing.commands`, too."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.values import Credits, CustomerId, HoldId, Origin
+from billing.values import Credits, CustomerId, HoldId, Origin, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Note:
     """Free text beside an entry: why, and who.
 
@@ -18,7 +17,7 @@ class Note:
     salt: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PaidTerms:
     """That money may pay for what the credits don't cover: at most so many units (up to 50), at this price each."""
 
@@ -26,7 +25,7 @@ class PaidTerms:
     price_cents: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GrantCredits:
     """Give a customer credits. `key` makes it happen once.
 
@@ -47,7 +46,7 @@ class GrantCredits:
     reference: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RevokeCredits:
     """Take back credits by hand, in the order in which they would burn. Refused if fewer are available."""
 
@@ -58,7 +57,7 @@ class RevokeCredits:
     note: Note
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AdjustCredits:
     """Set a balance right by hand. `change` is in credits, and not zero.
 
@@ -73,7 +72,7 @@ class AdjustCredits:
     note: Note
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SpendCredits:
     """Spend credits now. Refused if fewer are available and money may not pay for the rest.
 
@@ -89,7 +88,7 @@ class SpendCredits:
     paid: PaidTerms | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RecordUsage:
     """Book what was used already, at its own time, whether the credits suffice or not; what is missing is owed.
 
@@ -106,7 +105,7 @@ class RecordUsage:
     note: Note | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class HoldCredits:
     """Set credits aside for work under way, for so long by the server's clock.
 
@@ -122,7 +121,7 @@ class HoldCredits:
     paid: PaidTerms | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CaptureHold:
     """Spend what was held, all or part of it; the rest returns, and the hold has ended."""
 
@@ -133,7 +132,7 @@ class CaptureHold:
     actor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ReleaseHold:
     """Give back all that was held."""
 
@@ -143,7 +142,7 @@ class ReleaseHold:
     actor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ExtendHold:
     """Let a hold last for so long from now on, within its bound. It is never shortened."""
 
@@ -154,7 +153,7 @@ class ExtendHold:
     actor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class FollowRefund:
     """Take back, or give back, so that a grant stands as its payment does: so much of it refunded until now.
 
@@ -170,7 +169,7 @@ class FollowRefund:
     reference: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ReverseEntry:
     """Take back one entry, as it was booked and in reverse order; never by what the rules would say today."""
 
@@ -185,7 +184,7 @@ class ReverseEntry:
         return f"reverse:{self.seq}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class BackfillGrants:
     """Grant what is due by all that is known and was never granted. Repeating it changes nothing.
 

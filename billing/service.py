@@ -117,10 +117,10 @@ class BillingService:
                 lambda unit: run_batch(unit, commands, now, self._plans, billing_enabled=self._billing_enabled)
             )
         except TemporaryFailureError as error:
-            return [Failed(error)] * len(commands)
+            return [Failed(error=error)] * len(commands)
         except Exception as error:  # noqa: BLE001 -- each caller gets the error of its own command
             if len(commands) == 1:
-                return [Failed(error)]
+                return [Failed(error=error)]
         return [result for command in commands for result in await self._commit([command])]
 
     def _leave(self, ticket: "_Ticket") -> None:

@@ -3,7 +3,6 @@
 All of it is frozen; a decision returns a changed copy and the store writes what differs.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from billing.values import (
@@ -20,10 +19,11 @@ from billing.values import (
     Origin,
     Provider,
     SubscriptionState,
+    value,
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Customer:
     """Whom we keep credits for.
 
@@ -49,7 +49,7 @@ class Customer:
     shows_figures: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Installation:
     """The App on the customer's account. `observation` is the highest one applied; an older answer is discarded."""
 
@@ -60,7 +60,7 @@ class Installation:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Period:
     """One month of a chain of periods, and what has been granted in it. Amounts are in credits.
 
@@ -82,7 +82,7 @@ class Period:
     grants: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Subscription:
     """One plan of one customer at one provider.
 
@@ -124,7 +124,7 @@ class Subscription:
     is_free: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CreditAccount:
     """The head of one journal: what it comes to, and where the next entry attaches.
 
@@ -154,7 +154,7 @@ class CreditAccount:
     next_timeout: datetime = NEVER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Grant:
     """Credits of one origin with one expiry. `number` counts within the account and stays for ever.
 
@@ -190,7 +190,7 @@ class Grant:
     reversed: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class HoldShare:
     """How much of a hold lies on one grant."""
 
@@ -198,7 +198,7 @@ class HoldShare:
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Hold:
     """Credits set aside for work under way, and units that money or nobody will pay. All amounts in credits or units.
 
@@ -235,7 +235,7 @@ class Hold:
         return self.credits + self.paid_units + self.waived_units
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Charge:
     """A paid unit that was captured: money is to be asked for it, once. The hold and the number name it for ever.
 
@@ -253,7 +253,7 @@ class Charge:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CustomerState:
     """Everything that a decision about one customer may look at.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection, RowMapping, bindparam, case, select, update
@@ -100,27 +100,27 @@ def raise_alarms(transaction: Transaction, raised: Sequence[Alarm], now: int) ->
         }
         for kind, subject in sorted(latest)
     ]
-    noted = transaction.execute(RAISE, rows).mappings().all()
+    noted = transaction.execute(RAISE, rows)
     for alarm in latest.values():
         transaction.after_commit(
             partial(log.error, "alarm_raised", kind=alarm.kind, subject=alarm.subject, detail=alarm.detail)
         )
     told_long_ago = now - TOLD_AGAIN_AFTER // timedelta(milliseconds=1)
-    _tell(transaction, [row for row in noted if row["notified_at"] <= told_long_ago], now)
+    _tell(transaction, [row for row in noted if row.notified_at <= told_long_ago], now)
 
 
-def _tell(transaction: Transaction, rows: Sequence[RowMapping], now: int) -> None:
+def _tell(transaction: Transaction, rows: Sequence[Any], now: int) -> None:
     if not rows:
         return
-    named = sorted((row["kind"], row["subject"]) for row in rows)
+    named = sorted((row.kind, row.subject) for row in rows)
     transaction.execute(TELL, [{"of_kind": kind, "of_subject": subject, "now": now} for kind, subject in named])
     alerts = [
         NewEffect(
             topic=ALERT_TOPIC,
-            key=f"{ALERT_TOPIC}:{row['kind']}:{row['subject']}",
-            dedupe_key=f"{ALERT_TOPIC}:{row['kind']}:{row['subject']}:{now}",
+            key=f"{ALERT_TOPIC}:{row.kind}:{row.subject}",
+            dedupe_key=f"{ALERT_TOPIC}:{row.kind}:{row.subject}:{now}",
             payload=json.dumps(
-                {field: row[field] for field in ("kind", "subject", "detail", "first_at", "count")}
+                {field: getattr(row, field) for field in ("kind", "subject", "detail", "first_at", "count")}
             ).encode(),
             run_at=from_milliseconds(now),
         )

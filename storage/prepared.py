@@ -4,7 +4,8 @@ SQLAlchemy keeps compiled statements itself, but it works out their lists, types
 of 64 spends that took longer than the database took to write them; so what never changes is worked out once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ class Prepared:
         }
         self._sources = [_source(name, in_lists, parameters, expanded.parameters) for name in expanded.positiontup]
         self._at_once = _at_once(expanded.positiontup, parameters)
+        self._as_row: Callable[[Iterable[Any]], Any] | None = None
 
     def values(self, parameters: Parameters) -> Values:
         """The statement's values, in its order."""
@@ -46,6 +48,15 @@ class Prepared:
     def rows(self, rows: Sequence[Parameters]) -> list[Values]:
         """The values of each execution of many."""
         return [*map(self._at_once or self.values, rows)]
+
+    def named(self, description: Iterable[Sequence[Any]], found: Iterable[Iterable[Any]]) -> Sequence[Any]:
+        """The rows that it found, with their columns as attributes, by the driver's description of them."""
+        if self._as_row is None:
+            # What is no name in Python, such as an SQL function's, is reached by its place.
+            # Its columns aren't known before, which is what both checkers dislike.
+            row: Any = namedtuple("Row", [column[0] for column in description], rename=True)  # type: ignore[misc]  # noqa: PYI024
+            self._as_row = row._make
+        return [*map(self._as_row, found)]
 
 
 _PREPARED: Final[dict[_Key, Prepared]] = {}

@@ -70,7 +70,7 @@ def replay_unmapped(transaction: Transaction, mapped_plan_ids: Collection[int], 
 
 def drop_bodies(transaction: Transaction, before: int) -> int:
     """Drop some bodies of deliveries that ended before then; how many. Time in milliseconds."""
-    ids = transaction.execute(FIND_OLD_BODIES, {"before": before}).scalars().all()
+    ids = transaction.execute(FIND_OLD_BODIES, {"before": before}).scalars()
     for batch in padded_batches(ids):
         transaction.execute(DROP_BODIES, {"ids": batch})
     return len(ids)

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, CursorResult, Executable, func, select
+from sqlalchemy import Connection, Executable, func, select
+from sqlalchemy.exc import DBAPIError
 
 from storage.prepared import prepared
+from storage.results import Result
 from storage.statements import register
 
 CHANNEL: Final = "tallyhook_work"
@@ -15,27 +17,54 @@ NOTIFY = register("transactions.notify", select(func.pg_notify(CHANNEL, "")), en
 
 
 class Transaction:
-    """A transaction under way. What it holds is committed or rolled back by whoever began it."""
+    """A transaction under way. What it holds is committed or rolled back by whoever began it.
+
+    Statements go straight to the driver's cursor (docs/decisions/0081-the-writer-speaks-to-the-driver.md).
+    """
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection: Final = connection
+        self.is_sqlite: Final = connection.dialect.name == "sqlite"
+        driver: Any = connection.connection.dbapi_connection
+        self._driver = driver
+        self._cursor = driver.cursor()
         self._after_commit: list[Callable[[], None]] = []
         self._is_announced = False
-        self.is_sqlite = connection.dialect.name == "sqlite"
 
     def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
-    ) -> CursorResult[Any]:
+    ) -> Result:
         """Execute a registered statement; with a list of parameters, as one executemany."""
+        dialect = self.connection.dialect
         if isinstance(parameters, Sequence):
-            one = prepared(statement, self._connection.dialect, parameters[0], is_many=True)
+            one = prepared(statement, dialect, parameters[0], is_many=True)
             if one.returns_rows:
                 # No driver returns rows of an executemany: SQLAlchemy makes one statement of them.
-                return self._connection.execute(statement, parameters)
-            return self._connection.exec_driver_sql(one.text, one.rows(parameters))
+                result = self.connection.execute(statement, parameters)
+                assert result.cursor is not None, "it returns rows"
+                return Result(one.named(result.cursor.description, result), result.rowcount)
+            self.send(one.text, one.rows(parameters), is_many=True)
+            return Result((), self._cursor.rowcount)
         parameters = parameters or {}
-        one = prepared(statement, self._connection.dialect, parameters)
-        return self._connection.exec_driver_sql(one.text, one.values(parameters))
+        one = prepared(statement, dialect, parameters)
+        self.send(one.text, one.values(parameters))
+        cursor = self._cursor
+        found = one.named(cursor.description, cursor.fetchall()) if cursor.description else ()
+        return Result(found, cursor.rowcount)
+
+    def send(self, text: str, values: Sequence[Any], *, is_many: bool = False) -> None:
+        """Have the driver execute a statement, once or for many rows of values.
+
+        Raises:
+            DBAPIError: It failed; as SQLAlchemy tells it, the values left out.
+        """
+        try:
+            if is_many:
+                self._cursor.executemany(text, values)
+            else:
+                self._cursor.execute(text, values)
+        except self._driver_errors as error:
+            raise self._as_told(error, text) from error
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Have something done once the transaction is durable, and not at all if it is rolled back."""
@@ -51,3 +80,24 @@ class Transaction:
         """Tell whoever wanted to know of the commit."""
         for callback in self._after_commit:
             callback()
+
+    @property
+    def _driver_errors(self) -> type[Exception]:
+        return self.connection.dialect.loaded_dbapi.Error
+
+    def _as_told(self, error: Any, text: str) -> Exception:  # noqa: ANN401 - two drivers' errors
+        """The driver's error as SQLAlchemy raises it, and the connection given up if it is lost."""
+        dialect = self.connection.dialect
+        is_lost = dialect.is_disconnect(error, self._driver, self._cursor)
+        if is_lost:
+            self.connection.invalidate(error)
+        told: Exception = DBAPIError.instance(
+            text,
+            None,
+            error,
+            self._driver_errors,
+            hide_parameters=True,
+            connection_invalidated=is_lost,
+            dialect=dialect,
+        )
+        return told

@@ -1,6 +1,5 @@
 """What a decision starts from beside the state and the command, and what it comes to."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,7 +7,7 @@ from billing.commands import Cause, Outcome, Postponed
 from billing.ledger.entries import Entry
 from billing.records import Alarm, Loss, LowBalance, NoteRow, Recovery, Remembered, Reply, SignupSlot
 from billing.state import Charge, CustomerState
-from billing.values import NO_HOLD, AccountId, CustomerId, HoldId
+from billing.values import NO_HOLD, AccountId, CustomerId, HoldId, value
 
 PATIENCE: Final = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
 """How long each time until GitHub is asked again when its answer contradicts its delivery; then the answer stands
@@ -16,7 +15,7 @@ PATIENCE: Final = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minute
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Facts:
     """What a decision may know beyond the customer's state; looked up before it, in the same transaction.
 
@@ -43,7 +42,7 @@ class Facts:
     billing_on: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Decision:
     """What became of a command, and all that is to be written for it.
 

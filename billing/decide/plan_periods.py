@@ -5,7 +5,7 @@ ends, and no period is ever cut again, so that whoever cancels and buys in turns
 (docs/decisions/0013-period-chain-and-proration.md).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -23,7 +23,7 @@ from billing.periods import (
 from billing.plans import Plan, PlanCatalog
 from billing.standing import is_living
 from billing.state import Period, Subscription
-from billing.values import SubscriptionState, to_the_millisecond
+from billing.values import SubscriptionState, to_the_millisecond, value
 
 DATED_ACTIONS: Final = ("purchased", "changed")
 """The deliveries whose effective date is the day since when the plan holds."""
@@ -32,7 +32,7 @@ CHANGE_AWAITED: Final = timedelta(hours=24)
 """A scheduled change that takes effect within this time of a month's start is waited for before it is granted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Observed:
     """A subscription that grants credits, before and after GitHub was asked.
 

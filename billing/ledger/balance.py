@@ -1,14 +1,13 @@
 """What an account comes to: what can be spent, what is held, what is owed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from billing.ledger.book import Book
 from billing.ledger.burning import BurnRank, burn_order, burn_rank, is_due, next_expiry
 from billing.ledger.months import Months, months_of
 from billing.state import CreditAccount, CustomerState, Grant, Hold
-from billing.values import Credits
+from billing.values import Credits, value
 
 # The order in which grants burn can be had from here as well: whoever shows a balance shows it.
 __all__ = [
@@ -24,7 +23,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Balance:
     """What an account comes to at a moment, in credits.
 

@@ -1,7 +1,7 @@
 """One account's book while a decision is being made: it posts entries and keeps all that follows from them in step."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -24,6 +24,7 @@ from billing.values import (
     Place,
     changed,
     to_the_millisecond,
+    value,
 )
 
 CLOCK: Final = "clock"
@@ -33,7 +34,7 @@ REPAYING: Final = frozenset({Origin.PLAN, Origin.PURCHASE, Origin.REFUND_REVERSA
 """Origins of grants that repay debt before they can be spent. What was given isn't used for that (rule 1)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Voucher:
     """What an entry says about its cause.
 
@@ -59,7 +60,7 @@ class Voucher:
         return replace(self, reference=" ".join(filter(None, (self.reference, *ids))))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Terms:
     """What is granted: everything about a grant but its number."""
 

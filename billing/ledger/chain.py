@@ -163,32 +163,32 @@ def _hash_newest(entry: Entry) -> bytes:
     parts = [
         _NEWEST_HEAD,
         _sized(entry.previous_hash),
-        _number(entry.account_id),
+        _often(entry.account_id),
         _number(entry.seq),
         _word(entry.kind),
-        _number(entry.amount),
+        _often(entry.amount),
         _number(entry.balance_after),
         _text(entry.key),
         _sized(entry.request_hash),
-        _number(to_milliseconds(entry.occurred_at)),
-        _number(to_milliseconds(entry.recorded_at)),
+        _often(to_milliseconds(entry.occurred_at)),
+        _often(to_milliseconds(entry.recorded_at)),
         _word(entry.actor),
         _text(entry.reference),
         _sized(entry.note_hash),
         _word(entry.unit),
-        _number(entry.held_after),
-        _number(entry.debt_after),
-        _number(entry.hold_id),
-        _number(entry.reverses),
-        _number(len(entry.moves)),
+        _often(entry.held_after),
+        _often(entry.debt_after),
+        _often(entry.hold_id),
+        _often(entry.reverses),
+        _often(len(entry.moves)),
     ]
     for move in entry.moves:
         parts += (
-            _number(move.line),
+            _often(move.line),
             _word(move.debit),
             _word(move.credit),
-            _number(move.grant_number),
-            _number(move.amount),
+            _often(move.grant_number),
+            _often(move.amount),
         )
     return sha256(b"".join(parts)).digest()
 
@@ -210,6 +210,9 @@ def _sized(content: bytes) -> bytes:
 
 _word: Final = lru_cache(maxsize=256)(_text)
 """The same of a text of which there are few."""
+
+_often: Final = lru_cache(maxsize=1024)(_number)
+"""The same of a number that comes again and again: an account's, a moment's, a nought."""
 
 _NEWEST_HEAD: Final = bytes((HASH_VERSION,)) + _text("entry")
 

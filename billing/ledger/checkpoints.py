@@ -7,12 +7,11 @@ digests; so one digest, kept outside, vouches for every journal up to then
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from billing.ledger.chain import digest
-from billing.values import EPOCH, AccountId, to_the_millisecond
+from billing.values import EPOCH, AccountId, to_the_millisecond, value
 
 MOST_HEADS: Final = 1000
 """How many heads a checkpoint adds at most, so that making one is a short transaction. Where there are more, several
@@ -25,7 +24,7 @@ SignatureCheck = Callable[[bytes, bytes], bool]
 """Whether a key has signed a digest: takes the digest and the signature."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Head:
     """Where an account's journal ended: the hash of the entry whose sequence number is the account's version."""
 
@@ -34,7 +33,7 @@ class Head:
     head: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Checkpoint:
     """One link of the chain over all heads.
 
@@ -55,7 +54,7 @@ class Checkpoint:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class HeldHead:
     """A head that a checkpoint vouches for, held against the journal.
 
@@ -69,7 +68,7 @@ class HeldHead:
     has_account: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Expectation:
     """A checkpoint's digest that was kept where the ledger isn't."""
 
@@ -77,7 +76,7 @@ class Expectation:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CheckpointOffence:
     """What is broken about a checkpoint, or about an entry that it vouches for.
 

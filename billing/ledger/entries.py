@@ -1,12 +1,11 @@
 """The journal's records: an entry, and the moves inside it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from billing.values import DEFAULT_UNIT, NO_HOLD, AccountId, EntryKind, HoldId
+from billing.values import DEFAULT_UNIT, NO_HOLD, AccountId, EntryKind, HoldId, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Move:
     """Credits from one place to another. A debit, a credit and an amount above zero can't be unbalanced.
 
@@ -21,7 +20,7 @@ class Move:
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Entry:
     """One immutable transaction of an account's journal. Ids only: free text stands in the notes.
 

@@ -1,7 +1,7 @@
 """How an account stood behind an entry, by its journal."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from billing.ledger.burning import next_expiry
@@ -9,10 +9,10 @@ from billing.ledger.chain import FIRST_HEAD
 from billing.ledger.entries import Entry
 from billing.ledger.tracks import Tracks
 from billing.state import CreditAccount, Grant, Hold
-from billing.values import EPOCH, NEVER, HoldState
+from billing.values import EPOCH, NEVER, HoldState, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Past:
     """An account with its grants and holds, those that had ended included, as they stood behind an entry."""
 

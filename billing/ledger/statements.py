@@ -4,19 +4,19 @@ The head of the journal vouches for every entry before it, and the signature for
 fields of `Statement` vouches for all of it (docs/statement-format.md has the format, field by field).
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from datetime import datetime
 from typing import Final
 
 from billing.ledger.chain import FIRST_HEAD, digest, hash_entry
 from billing.ledger.entries import Entry
-from billing.values import AccountId, CustomerId, GitHubAccountId
+from billing.values import AccountId, CustomerId, GitHubAccountId, value
 
 FORMAT: Final = "tallyhook-statement-1"
 """The first thing that is signed. Another format gets another name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Statement:
     """All of a statement but its entries and its signature, in the order in which it is signed. Amounts in credits.
 

@@ -5,7 +5,7 @@ match. Such a ledger was right once; only a head kept outside shows that it went
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from billing.commands import Note
 from billing.ledger.burning import next_expiry
@@ -14,7 +14,7 @@ from billing.ledger.entries import Entry
 from billing.ledger.places import ROUTES
 from billing.ledger.tracks import JournalBrokenError, Tracks
 from billing.state import Charge, CreditAccount, Grant, Hold
-from billing.values import EPOCH, NEVER, AccountId, EntryKind, HoldId, HoldState
+from billing.values import EPOCH, NEVER, AccountId, EntryKind, HoldId, HoldState, value
 
 MAY_MOVE_NOTHING = frozenset(
     {
@@ -29,7 +29,7 @@ MAY_MOVE_NOTHING = frozenset(
 """Kinds of entries that say something even if no credits move; the others move at least one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Offence:
     """What is broken, and where: `seq` is the entry's, 0 when it is the account, a grant, a hold or a charge."""
 

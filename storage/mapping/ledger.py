@@ -1,6 +1,7 @@
 """Between the domain's values and rows: accounts, grants, the journal, holds and charges."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -25,11 +26,12 @@ from storage.columns import Values, optional_milliseconds, optional_moment
 KEY_HASH_BYTES: Final = 16
 
 
+@lru_cache(maxsize=256)
 def key_hash(account_id: AccountId, key: str) -> bytes:
     """The one column that an idempotency key is looked up by.
 
     A batch can't look up pairs of account and key: both engines would read the whole journal for it
-    (docs/decisions/0007-one-column-look-ups.md).
+    (docs/decisions/0007-one-column-look-ups.md). Remembered, since a batch looks its keys up before it writes them.
     """
     return blake2b(account_id.to_bytes(8, "big") + key.encode(), digest_size=KEY_HASH_BYTES).digest()
 
@@ -152,7 +154,8 @@ def entry_values(entry: Entry) -> Values:
     return {
         "account_id": entry.account_id,
         "seq": entry.seq,
-        "kind": entry.kind,
+        # The driver looks for a way to adapt whatever is a text of a kind of its own.
+        "kind": entry.kind.value,
         "amount": entry.amount,
         "balance_after": entry.balance_after,
         "idempotency_key": entry.key,

@@ -1,21 +1,24 @@
 """What holds for every test of the storage."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, TextClause, event
 from sqlalchemy.sql.elements import ClauseElement
 
+from storage.results import Result
 from storage.statements import REGISTRY
+from storage.transactions import Transaction
 from tests.database import TEMPLATE
 from tests.postgres import Postgres
 from tests.storage.raw import engine_of
 
 
 @pytest.fixture(autouse=True)
-def only_registered_statements(request: pytest.FixtureRequest) -> Iterator[None]:
+def only_registered_statements(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No statement is executed that isn't in the registry, where the test of plans would miss it."""
     if "database" not in request.fixturenames:
         yield
@@ -30,6 +33,12 @@ def only_registered_statements(request: pytest.FixtureRequest) -> Iterator[None]
         if not is_ours and "alembic_version" not in str(statement):
             strangers.append(str(statement))
 
+    def look_and_execute(self: Transaction, statement: ClauseElement, parameters: Any = None) -> Result:
+        look(self.connection, statement)
+        return execute(self, statement, parameters)
+
+    execute: Callable[..., Result] = Transaction.execute
+    monkeypatch.setattr(Transaction, "execute", look_and_execute)
     event.listen(Engine, "before_execute", look)
     yield
     event.remove(Engine, "before_execute", look)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import QueuePool
+
+from tests.sending import watched_sending
 
 READ_ONLY = ("PRAGMA", "EXPLAIN")
 
@@ -24,7 +25,7 @@ class Traffic:
     fail_at: int | None = None
     fail_at_commit: int | None = None
 
-    def on_statement(self, connection: Connection, _cursor: object, sql: str, *_: Any) -> None:
+    def on_statement(self, connection: Connection, sql: str, _execute: object) -> None:
         if not is_writer(connection) or sql.startswith(READ_ONLY):
             return
         self.statements.append(sql)
@@ -48,10 +49,9 @@ def is_writer(connection: Connection) -> bool:
 @contextmanager
 def watched(traffic: Traffic) -> Iterator[Traffic]:
     """Watch what every writer of this process sends."""
-    event.listen(Engine, "before_cursor_execute", traffic.on_statement)
     event.listen(Engine, "commit", traffic.on_commit)
     try:
-        yield traffic
+        with watched_sending(traffic.on_statement):
+            yield traffic
     finally:
-        event.remove(Engine, "before_cursor_execute", traffic.on_statement)
         event.remove(Engine, "commit", traffic.on_commit)

@@ -4,13 +4,12 @@ import asyncio
 import heapq
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection
 
 from billing.errors import TemporaryFailureError
 from billing.paces import WRITES_OF_INSTALLATION, Limit
@@ -18,6 +17,7 @@ from billing.values import from_milliseconds, to_milliseconds
 from sandbox.clock import VirtualClock
 from storage.database import Database
 from storage.paces import TRIES
+from tests.sending import watched_sending
 from tests.storage.faults import Traffic, watched
 from tests.storage.raw import execute
 from tests.storage.second_process import PACE, WRITERS, WRITES, write_all
@@ -269,20 +269,17 @@ def overtaken(times: int, now: datetime) -> Iterator[None]:
     """Let somebody else be quicker: just before a place is taken its number is taken by them, so many times."""
     left = times
 
-    def overtake(_connection: Connection, cursor: Any, sql: str, *_: object) -> None:
+    def overtake(_connection: Connection, sql: str, execute: Callable[[str], object]) -> None:
         nonlocal left
         if left and sql.startswith("INSERT INTO paces "):
             left -= 1
-            cursor.execute(
+            execute(
                 "INSERT INTO paces (subject, number, at) "
                 f"SELECT 'one', coalesce(max(number), 0) + 1, {to_milliseconds(now)} FROM paces"
             )
 
-    event.listen(Engine, "before_cursor_execute", overtake)
-    try:
+    with watched_sending(overtake):
         yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", overtake)
     assert left == 0
 
 

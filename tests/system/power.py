@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Engine, event
+
+from tests.sending import watched_sending
 
 Moment = Literal["statement", "commit", "committed", "read-back"]
 
@@ -29,17 +31,12 @@ class Power:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Watch every database engine of this process, whichever the product opens; who only looks on has none."""
-        listeners: list[tuple[str, Any]] = [
-            ("before_cursor_execute", self._before_execute),
-            ("commit", self._before_commit),
-        ]
-        for name, listener in listeners:
-            event.listen(Engine, name, listener)
+        event.listen(Engine, "commit", self._before_commit)
         try:
-            yield
+            with watched_sending(self._before_execute):
+                yield
         finally:
-            for name, listener in listeners:
-                event.remove(Engine, name, listener)
+            event.remove(Engine, "commit", self._before_commit)
 
     def cut_at(self, moment: Moment, after: int) -> None:
         """Take the power away at such a moment, after so many of them went well."""
