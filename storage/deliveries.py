@@ -9,7 +9,6 @@ from sqlalchemy import Row
 
 from billing.commands import Lease
 from billing.values import DeliveryId, from_milliseconds
-from storage.bodies import packed
 from storage.columns import optional_moment
 
 
@@ -43,8 +42,7 @@ class NewDelivery:
         delivery_id: the sender's id of it, unique within the route.
         action: "" where the event has none.
         partition: whom it is about, such as `github:7`; deliveries of one partition aren't handled at the same time.
-        body: its JSON text, compressed by zlib if `is_packed`. Otherwise it is compressed when it is written, which is
-            done beside the event loop, but holds up whatever else waits to be written.
+        body: its JSON text, compressed by zlib.
     """
 
     route: str
@@ -54,11 +52,6 @@ class NewDelivery:
     partition: str
     body: bytes
     received_at: datetime
-    is_packed: bool = True
-
-    def kept_body(self) -> bytes:
-        """The body as it is kept."""
-        return self.body if self.is_packed else packed(self.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

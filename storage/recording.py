@@ -93,7 +93,7 @@ class Recording:
                 "partition": delivery.partition,
                 "received_at": (received_at := to_milliseconds(delivery.received_at)),
                 "run_at": received_at,
-                "body": delivery.kept_body(),
+                "body": delivery.body,
             }
             for delivery in by_key.values()
         ]
@@ -116,10 +116,7 @@ class Recording:
             return set()
         transaction.execute(
             REQUEUE,
-            [
-                {"event_id": row.id, "due_at": now, "content": repeats[row.delivery_id, row.route].kept_body()}
-                for row in dead
-            ],
+            [{"event_id": row.id, "due_at": now, "content": repeats[row.delivery_id, row.route].body} for row in dead],
         )
         recover_deliveries(transaction, {row.event for row in dead}, now)
         return {(row.delivery_id, row.route) for row in dead}

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Executable, func, select
 from sqlalchemy.exc import DBAPIError
 
-from storage.prepared import prepared
+from storage.prepared import Prepared, PreparedTogether, prepared, prepared_together
 from storage.results import Result
 from storage.statements import register
 
@@ -37,20 +37,17 @@ class Transaction:
         """Execute a registered statement; with a list of parameters, as one executemany."""
         dialect = self.connection.dialect
         if isinstance(parameters, Sequence):
-            one = prepared(statement, dialect, parameters[0], is_many=True)
-            if one.returns_rows:
-                # No driver returns rows of an executemany: SQLAlchemy makes one statement of them.
-                result = self.connection.execute(statement, parameters)
-                assert result.cursor is not None, "it returns rows"
-                return Result(one.named(result.cursor.description, result), result.rowcount)
-            self.send(one.text, one.rows(parameters), is_many=True)
-            return Result((), self._cursor.rowcount)
+            many = prepared(statement, dialect, parameters[0], is_many=True)
+            if not many.returns_rows:
+                self.send(many.text, many.rows(parameters), is_many=True)
+                return Result((), self._cursor.rowcount)
+            together = prepared_together(statement, dialect, parameters)
+            self.send(together.text, together.values(parameters))
+            return self._found(together)
         parameters = parameters or {}
         one = prepared(statement, dialect, parameters)
         self.send(one.text, one.values(parameters))
-        cursor = self._cursor
-        found = one.named(cursor.description, cursor.fetchall()) if cursor.description else ()
-        return Result(found, cursor.rowcount)
+        return self._found(one)
 
     def send(self, text: str, values: Sequence[Any], *, is_many: bool = False) -> None:
         """Have the driver execute a statement, once or for many rows of values.
@@ -80,6 +77,11 @@ class Transaction:
         """Tell whoever wanted to know of the commit."""
         for callback in self._after_commit:
             callback()
+
+    def _found(self, one: Prepared | PreparedTogether) -> Result:
+        cursor = self._cursor
+        rows = one.named(cursor.description, cursor.fetchall()) if cursor.description else ()
+        return Result(rows, cursor.rowcount)
 
     @property
     def _driver_errors(self) -> type[Exception]:

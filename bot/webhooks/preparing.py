@@ -6,7 +6,6 @@ from typing import Protocol
 
 from multidict import MultiMapping
 
-from bot.bodies import SMALL_BODY_BYTES
 from bot.forwarding import ForwardedDelivery
 from bot.webhooks import problems
 from bot.webhooks.verify import PING, Delivery, Hook, MalformedDeliveryError, read_delivery
@@ -30,14 +29,13 @@ class Prepared:
 
     Attributes:
         routed: where it belongs; None if it can't matter.
-        body: its JSON text, if it is recorded; compressed by zlib if `is_packed`.
+        body: its JSON text, compressed by zlib; empty if it isn't recorded.
         forward: what is passed on, packed; None if nothing is.
     """
 
     delivery: Delivery
     routed: Routed | None
     body: bytes
-    is_packed: bool
     forward: bytes | None
 
 
@@ -66,16 +64,13 @@ class Preparer:
         """
         delivery = read_delivery(headers, body, hook=self.hook, secrets=self._secrets)
         routed = None if delivery.event == PING else self._routed(delivery)
-        document = b"" if routed is None else delivery.document
-        # A large one would hold up what else is written with it, and this one is prepared in a thread anyway.
-        is_packed = self._is_forwarding or len(document) > SMALL_BODY_BYTES
-        kept = packed(document) if is_packed and document else document
+        kept = b"" if routed is None else packed(delivery.document)
         forward = None
         if self._is_forwarding:
             # A form isn't the JSON text in it: what was signed is passed on, what is understood is recorded.
-            raw = kept if document is body else packed(body)
+            raw = kept if kept and delivery.document is body else packed(body)
             forward = ForwardedDelivery.of(raw_headers, raw).packed()
-        return Prepared(delivery=delivery, routed=routed, body=kept, is_packed=is_packed, forward=forward)
+        return Prepared(delivery=delivery, routed=routed, body=kept, forward=forward)
 
     def _routed(self, delivery: Delivery) -> Routed | None:
         try:

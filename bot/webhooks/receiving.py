@@ -129,7 +129,6 @@ class DeliveryReceiver:
             action=prepared.delivery.action or "",
             partition=prepared.routed.partition,
             body=prepared.body,
-            is_packed=prepared.is_packed,
             received_at=self._clock.now(),
         )
 
