@@ -164,7 +164,7 @@ class _Batch:
             return Refused(error=fault)
         if isinstance(command, DeliveryCommand) and command.cause.lease in self._lost:
             return Failed(error=LeaseLostError(command.cause.lease.partition))
-        if _named_by(command) in self._busy:
+        if self._busy and _named_by(command) in self._busy:
             return Busy()
         customer_id = self._customer_id(command)
         state = None if customer_id is None else self._states.get(customer_id)

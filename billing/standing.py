@@ -1,5 +1,7 @@
 """Where a customer stands: which subscriptions live, and which plan is effective."""
 
+from operator import attrgetter
+
 from billing.plans import Plan, PlanCatalog
 from billing.state import CustomerState, Subscription
 from billing.values import SubscriptionState
@@ -12,5 +14,6 @@ def is_living(subscription: Subscription) -> bool:
 
 def effective_plan(state: CustomerState, plans: PlanCatalog) -> Plan:
     """The plan whose price and features hold: the living subscriptions' highest by rank, else the default plan."""
-    subscribed = (plans.find(each.plan) for each in state.subscriptions if is_living(each))
-    return max((plan for plan in subscribed if plan is not None), key=lambda plan: plan.rank, default=plans.default)
+    found = [plans.find(each.plan) for each in state.subscriptions if is_living(each)]
+    subscribed = [plan for plan in found if plan is not None]
+    return max(subscribed, key=attrgetter("rank")) if subscribed else plans.default
