@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from billing.errors import InvalidAmountError, TemporaryFailureError
+from billing.paces import Limit
 from billing.values import Credits, changed, from_milliseconds, to_milliseconds, to_the_millisecond
 from tests.billing.builders import grant
 
@@ -39,10 +40,25 @@ def test_a_changed_copy_is_what_replacing_fields_makes() -> None:
     copy = changed(given, amount=Credits(4), actor="clock")
     assert copy == replace(given, amount=Credits(4), actor="clock")
     assert given == grant(3, key="given")
-    with pytest.raises(KeyError, match="amounts"):
+    with pytest.raises(AttributeError, match="amounts"):
         changed(given, amounts=Credits(4))
 
 
 def test_a_temporary_failure_tells_when_to_come_back() -> None:
     failure = TemporaryFailureError("GitHub limits us", retry_after_seconds=60)
     assert (failure.reason, failure.retry_after_seconds) == ("GitHub limits us", 60)
+
+
+def test_values_are_frozen_by_the_type_checker() -> None:
+    one, other = Limit(count=2, seconds=60), Limit(count=2, seconds=60)
+    assert one == other
+    assert len({one, other}) == 1
+
+    # Would the checker let these pass, it would call the remarks behind them needless, and the build would fail.
+    one.count = 3  # type: ignore[misc]
+    Limit(2, 60)  # type: ignore[call-arg]
+
+    # Python itself only knows which fields there are.
+    assert one != other
+    with pytest.raises(AttributeError):
+        one.minutes = 1  # type: ignore[attr-defined]
