@@ -6,12 +6,20 @@ import typer
 
 HELP_NAMES: Final = {"help_option_names": ["-h", "--help"]}
 
+
+def _readable(text: str) -> str:
+    """Refuse what no reference has: a byte of the command line that is no text, or a control character."""
+    if not text.isprintable():
+        raise typer.BadParameter("it holds something that can't be read as text")
+    return text
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Go on without asking.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many at most.")]
 Reference = Annotated[
     str,
-    typer.Argument(metavar="REF", help="A customer id, github:<account id> or github:@<login>."),
+    typer.Argument(metavar="REF", callback=_readable, help="A customer id, github:<account id> or github:@<login>."),
 ]
 LARGEST_ID: Final = 2**63 - 1
 Actor = Annotated[str, typer.Option(help="Who you are, for the record; without it, this machine's user.")]

@@ -26,3 +26,12 @@ def test_a_note_that_cant_be_kept_is_refused(seeded_sqlite: Settings, options: t
         "       Write it shorter, or without such characters; nothing was done.",
     ]
     assert '"available": 5' in invoke("customers", "show", "github:@octocat", "--json", settings=seeded_sqlite).stdout
+
+
+@pytest.mark.parametrize("reference", ["\udcff", "github:@caf\udce9", "github:@a\x1b[2J", "1\n"])
+def test_a_reference_that_is_no_text_is_refused(seeded_sqlite: Settings, reference: str) -> None:
+    ended = invoke("customers", "show", reference, settings=seeded_sqlite)
+
+    assert ended.code == 2
+    assert "can't be read as text" in " ".join(ended.stderr.replace("│", " ").split())
+    assert ended.stdout == ""
