@@ -14,6 +14,8 @@ from sqlalchemy import Dialect, Executable, Insert
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from storage.statements import BATCH
+
 Parameters = Mapping[str, Any]
 Values = tuple[Any, ...]
 
@@ -36,7 +38,9 @@ class _Finding:
         if self._as_row is None:
             # What is no name in Python, such as an SQL function's, is reached by its place.
             # Its columns aren't known before, which is what both checkers dislike.
-            row: Any = namedtuple("Row", [column[0] for column in description], rename=True)  # type: ignore[misc]  # noqa: PYI024
+            names = [column[0] for column in description]
+            assert len({*names}) == len(names), "of two columns of one name the second couldn't be reached"
+            row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024
             self._as_row = row._make
         return [*map(self._as_row, found)]
 
@@ -90,7 +94,7 @@ class PreparedTogether(_Finding):
 
 
 _PREPARED: Final[dict[_Key, Prepared]] = {}
-_TOGETHER: Final[dict[tuple[Executable, str, int], PreparedTogether]] = {}
+_TOGETHER: Final[dict[tuple[Executable, str, tuple[str, ...], int], PreparedTogether]] = {}
 
 
 def prepared(statement: Executable, dialect: Dialect, parameters: Parameters, *, is_many: bool = False) -> Prepared:
@@ -109,7 +113,8 @@ def prepared(statement: Executable, dialect: Dialect, parameters: Parameters, *,
 
 def prepared_together(statement: Executable, dialect: Dialect, rows: Sequence[Parameters]) -> PreparedTogether:
     """The registered statement as it writes so many rows at once, which are no more than a batch."""
-    key = (statement, dialect.name, len(rows))
+    assert len(rows) <= BATCH, "each number of rows is a statement that is kept"
+    key = (statement, dialect.name, tuple(rows[0]), len(rows))
     found = _TOGETHER.get(key)
     if found is None:
         assert isinstance(statement, Insert)

@@ -1,14 +1,17 @@
 """What a statement of the writer came to."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
+
+UNCOUNTED: Final = -1
+"""Stands for how many rows were changed where a statement was executed for many: the drivers don't agree on it."""
 
 
 class Result:
     """Rows, all at once, with their columns as attributes; and how many rows were changed.
 
-    It answers to that part of SQLAlchemy's results that this package uses, so that a function reads alike in the
-    writer's transactions and in a reader's. SQLAlchemy's take ten times as long to look at
+    A function that iterates, or asks for all, the first or one scalar, reads alike in the writer's transactions and on
+    a reader's connection, whose rows are SQLAlchemy's. Those take ten times as long to look at
     (docs/decisions/0081-the-writer-speaks-to-the-driver.md).
     """
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Executable, func, select
 from sqlalchemy.exc import DBAPIError
 
 from storage.prepared import Prepared, PreparedTogether, prepared, prepared_together
-from storage.results import Result
+from storage.results import UNCOUNTED, Result
 from storage.statements import register
 
 CHANNEL: Final = "tallyhook_work"
@@ -23,7 +23,7 @@ class Transaction:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self.connection: Final = connection
+        self._connection: Final = connection
         self.is_sqlite: Final = connection.dialect.name == "sqlite"
         driver: Any = connection.connection.dbapi_connection
         self._driver = driver
@@ -35,33 +35,18 @@ class Transaction:
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> Result:
         """Execute a registered statement; with a list of parameters, as one executemany."""
-        dialect = self.connection.dialect
+        dialect = self._connection.dialect
         if isinstance(parameters, Sequence):
             many = prepared(statement, dialect, parameters[0], is_many=True)
             if not many.returns_rows:
-                self.send(many.text, many.rows(parameters), is_many=True)
-                return Result((), self._cursor.rowcount)
+                self._send(many.text, many.rows(parameters), is_many=True)
+                # What SQLite counts then, PostgreSQL doesn't.
+                return Result((), UNCOUNTED)
             together = prepared_together(statement, dialect, parameters)
-            self.send(together.text, together.values(parameters))
-            return self._found(together)
+            return self._found(together, self._send(together.text, together.values(parameters)))
         parameters = parameters or {}
         one = prepared(statement, dialect, parameters)
-        self.send(one.text, one.values(parameters))
-        return self._found(one)
-
-    def send(self, text: str, values: Sequence[Any], *, is_many: bool = False) -> None:
-        """Have the driver execute a statement, once or for many rows of values.
-
-        Raises:
-            DBAPIError: It failed; as SQLAlchemy tells it, the values left out.
-        """
-        try:
-            if is_many:
-                self._cursor.executemany(text, values)
-            else:
-                self._cursor.execute(text, values)
-        except self._driver_errors as error:
-            raise self._as_told(error, text) from error
+        return self._found(one, self._send(one.text, one.values(parameters)))
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Have something done once the transaction is durable, and not at all if it is rolled back."""
@@ -78,21 +63,38 @@ class Transaction:
         for callback in self._after_commit:
             callback()
 
-    def _found(self, one: Prepared | PreparedTogether) -> Result:
+    def _send(self, text: str, values: Sequence[Any], *, is_many: bool = False) -> Sequence[Sequence[Any]]:
+        """Have the driver execute a statement, once or for many rows of values, and fetch all that it finds.
+
+        Fetching is part of it: SQLite goes on with the statement for each row.
+
+        Raises:
+            DBAPIError: It failed; as SQLAlchemy tells it, the values left out.
+        """
         cursor = self._cursor
-        rows = one.named(cursor.description, cursor.fetchall()) if cursor.description else ()
-        return Result(rows, cursor.rowcount)
+        try:
+            if is_many:
+                cursor.executemany(text, values)
+                return ()
+            cursor.execute(text, values)
+            return cursor.fetchall() if cursor.description else ()
+        except self._driver_errors as error:
+            raise self._as_told(error, text) from error
+
+    def _found(self, one: Prepared | PreparedTogether, rows: Sequence[Sequence[Any]]) -> Result:
+        cursor = self._cursor
+        return Result(one.named(cursor.description, rows) if cursor.description else (), cursor.rowcount)
 
     @property
     def _driver_errors(self) -> type[Exception]:
-        return self.connection.dialect.loaded_dbapi.Error
+        return self._connection.dialect.loaded_dbapi.Error
 
     def _as_told(self, error: Any, text: str) -> Exception:  # noqa: ANN401 - two drivers' errors
         """The driver's error as SQLAlchemy raises it, and the connection given up if it is lost."""
-        dialect = self.connection.dialect
+        dialect = self._connection.dialect
         is_lost = dialect.is_disconnect(error, self._driver, self._cursor)
         if is_lost:
-            self.connection.invalidate(error)
+            self._connection.invalidate(error)
         told: Exception = DBAPIError.instance(
             text,
             None,

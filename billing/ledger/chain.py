@@ -121,7 +121,7 @@ def seal(entry: Entry) -> Entry:
     It is the one value that is ever changed in place: nobody has seen the entry without it, and a copy of its twenty
     fields would take as long as the hash.
     """
-    object.__setattr__(entry, "hash", hash_entry(entry))
+    entry.hash = hash_entry(entry)  # type: ignore[misc]
     return entry
 
 

@@ -157,7 +157,7 @@ async def test_a_sqlite_file_that_cannot_be_written_is_a_temporary_failure(
     full.close()
 
     def limit(unit: object, most: int) -> None:
-        connection = unit._transaction.connection  # type: ignore[attr-defined]  # noqa: SLF001
+        connection = unit._transaction._connection  # type: ignore[attr-defined]  # noqa: SLF001
         connection.connection.driver_connection.execute(f"PRAGMA max_page_count = {most}")
 
     await database.store.transact(lambda unit: limit(unit, pages))

@@ -55,6 +55,8 @@ async def test_spends_of_all_who_wait_share_statements_and_commits(
 
     batches = ROUNDS * max(1, callers // 64)
     assert traffic.commits == batches
+    # What isn't seen can't be too much.
+    assert sum(sql.startswith("INSERT INTO credit_transactions") for sql in traffic.statements) == batches
     assert len(traffic.statements) <= batches * MOST_STATEMENTS, traffic.statements
     if callers >= 64:
         assert len(traffic.statements) / (callers * ROUNDS) <= A_GOAL_FOR_EACH_SPEND

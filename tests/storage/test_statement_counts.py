@@ -66,6 +66,9 @@ async def test_a_batch_costs_a_fixed_number_of_statements(database: Database, cl
     assert len(claimed) == count
     # The first goes alone; what gathers meanwhile shares the next transactions.
     assert recording.commits <= 1 + count // 8
+    # What isn't seen can't be too much.
+    assert sum(sql.startswith("INSERT INTO billing_events") for sql in recording.statements) == recording.commits
+    assert sum(sql.startswith("INSERT INTO credit_transactions") for sql in applying.statements) == 1
     assert len(recording.statements) <= recording.commits * MOST_FOR_RECORDING
     assert len(claiming.statements) <= MOST_FOR_CLAIMING
     assert len(applying.statements) <= MOST_FOR_APPLYING, applying.statements
