@@ -36,10 +36,10 @@ class _Finding:
     def named(self, description: Iterable[Sequence[Any]], found: Iterable[Iterable[Any]]) -> Sequence[Any]:
         """The rows that it found, with their columns as attributes, by the driver's description of them."""
         if self._as_row is None:
-            # What is no name in Python, such as an SQL function's, is reached by its place.
-            # Its columns aren't known before, which is what both checkers dislike.
             names = [column[0] for column in description]
             assert len({*names}) == len(names), "of two columns of one name the second couldn't be reached"
+            # What is no name in Python, such as an SQL function's, is reached by its place. The checkers would rather
+            # know the columns before.
             row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024
             self._as_row = row._make
         return [*map(self._as_row, found)]
