@@ -36,7 +36,6 @@ from billing.ledger.chain import hash_note
 from billing.ledger.entries import Entry
 from billing.records import NoteRow, Remembered
 from billing.state import CustomerState
-from billing.values import changed
 
 
 def carry_out(state: CustomerState | None, command: KeyedCommand, now: datetime, facts: Facts) -> Decision:
@@ -58,9 +57,16 @@ def carry_out(state: CustomerState | None, command: KeyedCommand, now: datetime,
         return Decision(outcome=Refused(error=fault))
     book = Book.of(state, now)
     book.book_due()
-    note = _note(command)
+    note: Note | None = getattr(command, "note", None)
     result = _post(book, command, _voucher(command, now, request_hash, note), facts)
-    after = changed(state, account=book.account, grants=book.grants, holds=book.holds)
+    after = CustomerState(
+        customer=state.customer,
+        account=book.account,
+        grants=book.grants,
+        holds=book.holds,
+        subscriptions=state.subscriptions,
+        installations=state.installations,
+    )
     entries = tuple(book.entries)
     if isinstance(result, BillingError):
         refusals = (_remembered(state, command, request_hash, result, now),) if is_kept(result) else ()
@@ -112,12 +118,6 @@ def _voucher(command: KeyedCommand, now: datetime, request_hash: bytes, note: No
         request_hash=request_hash,
         note_hash=b"" if note is None else hash_note(note),
     )
-
-
-def _note(command: KeyedCommand) -> Note | None:
-    if isinstance(command, GrantCredits | RevokeCredits | AdjustCredits | RecordUsage | ReverseEntry):
-        return command.note
-    return None
 
 
 def _remembered(

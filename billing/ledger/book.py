@@ -22,7 +22,6 @@ from billing.values import (
     HoldState,
     Origin,
     Place,
-    changed,
     to_the_millisecond,
     value,
 )
@@ -317,15 +316,7 @@ class Book:
         assert 0 <= entry.held_after <= entry.balance_after, "an account is never overdrawn"
         assert entry.debt_after >= 0, "nobody is owed by us"
         self.entries.append(entry)
-        self._account = changed(
-            account,
-            posted=entry.balance_after,
-            held=entry.held_after,
-            debt=entry.debt_after,
-            version=entry.seq,
-            booked_at=entry.recorded_at,
-            head=entry.hash,
-        )
+        self._account = _account_behind(entry, account)
         return entry
 
     def _move(self, kind: EntryKind, lines: Sequence[Line]) -> tuple[int, int, int]:
@@ -380,4 +371,21 @@ def _moves(lines: Sequence[Line]) -> tuple[Move, ...]:
             Move(line=line, debit=debit.value, credit=credit.value, grant_number=number, amount=count)
             for line, (debit, credit, number, count) in enumerate(lines)
         ]
+    )
+
+
+def _account_behind(entry: Entry, before: CreditAccount) -> CreditAccount:
+    """The account as the entry leaves it."""
+    return CreditAccount(
+        id=before.id,
+        unit=before.unit,
+        posted=entry.balance_after,
+        version=entry.seq,
+        grants_made=before.grants_made,
+        next_expiry=before.next_expiry,
+        booked_at=entry.recorded_at,
+        head=entry.hash,
+        held=entry.held_after,
+        debt=entry.debt_after,
+        next_timeout=before.next_timeout,
     )

@@ -26,7 +26,11 @@ def burn_rank(grant: Grant) -> BurnRank:
 
 def burn_order(grants: Iterable[Grant]) -> list[Grant]:
     """The open grants, in the order in which they burn."""
-    return sorted((grant for grant in grants if grant.remaining), key=burn_rank)
+    order = [grant for grant in grants if grant.remaining]
+    # Most accounts have one, which needn't be ranked.
+    if len(order) > 1:
+        order.sort(key=burn_rank)
+    return order
 
 
 def is_due(grant: Grant, now: datetime) -> bool:

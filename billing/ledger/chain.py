@@ -78,25 +78,11 @@ _HASHED_OF: Final = {version: attrgetter(*names) for version, names in HASHED_FI
 _LENGTHS: Final = tuple(length.to_bytes(8, "big") for length in range(256))
 """The lengths of nearly all fields, as they are written."""
 
-_SMALL: Final = tuple(_LENGTHS[len(content)] + content for content in (b"%d" % number for number in range(64)))
-"""Small whole numbers as they are written, with their lengths."""
-
 
 def digest(kind: str, fields: Iterable[Field], version: int = RECORD_VERSION) -> bytes:
     """The SHA-256 of this kind of record with these fields, 32 bytes."""
-    parts = [bytes((version,))]
-    # A spend hashes some forty fields: half of them are small numbers, and most of the others texts.
-    for field in (kind, *fields):
-        if type(field) is int:
-            if 0 <= field < len(_SMALL):
-                parts.append(_SMALL[field])
-                continue
-            content = b"%d" % field
-        elif type(field) is str:
-            content = field.encode()
-        else:
-            content = _CONTENT[type(field)](field)
-        parts.append(_sized(content))
+    parts = [bytes((version,)), _word(kind)]
+    parts += [_WRITTEN[type(field)](field) for field in fields]
     return sha256(b"".join(parts)).digest()
 
 
@@ -170,8 +156,8 @@ def _hash_newest(entry: Entry) -> bytes:
         _number(entry.balance_after),
         _text(entry.key),
         _sized(entry.request_hash),
-        _often(to_milliseconds(entry.occurred_at)),
-        _often(to_milliseconds(entry.recorded_at)),
+        _moment(entry.occurred_at),
+        _moment(entry.recorded_at),
         _word(entry.actor),
         _text(entry.reference),
         _sized(entry.note_hash),
@@ -218,13 +204,15 @@ _NEWEST_HEAD: Final = bytes((HASH_VERSION,)) + _text("entry")
 
 
 def _moment(moment: datetime) -> bytes:
-    return b"%d" % to_milliseconds(moment)
+    return _often(to_milliseconds(moment))
 
 
-_CONTENT: Final[Mapping[type, Callable[[Any], bytes]]] = {
-    bytes: bytes,
-    EntryKind: str.encode,
-    Place: str.encode,
+_WRITTEN: Final[Mapping[type, Callable[[Any], bytes]]] = {
+    int: _often,
+    str: _text,
+    bytes: _sized,
+    EntryKind: _word,
+    Place: _word,
     datetime: _moment,
 }
-"""How each further type of field becomes bytes. A type that isn't here is a bug, and says so."""
+"""How each type of field becomes bytes behind their length. A type that isn't here is a bug, and says so."""

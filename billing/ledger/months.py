@@ -17,8 +17,7 @@ Months = Mapping[str, datetime]
 
 def months_of(subscriptions: Iterable[Subscription]) -> Months:
     """The months as they run."""
-    periods = {each.provider.value: each.period for each in subscriptions}
-    return {provider: period.starts_at for provider, period in periods.items() if period and period.grants}
+    return {each.provider.value: each.period.starts_at for each in subscriptions if each.period and each.period.grants}
 
 
 def months_by(grants: Iterable[Grant]) -> Months:
