@@ -40,15 +40,17 @@ def balance_at(connection: Connection, customer_id: CustomerId, moment: datetime
 def _booked(connection: Connection, account_id: AccountId, length: int, moment: datetime) -> Balance:
     """What so many entries come to, with those behind them that had come due by that moment."""
     posted = held = debt = held_before = debt_before = 0
-    had_come = False
+    has_returned = False
     for entry in _entries_from(connection, account_id, length):
         if entry.seq <= length:
             posted, held, debt = entry.balance_after, entry.held_after, entry.debt_after
         elif entry.actor != CLOCK or entry.kind not in DUE:
             break
         else:
-            # What a refund takes comes with the release that it follows.
-            had_come = had_come if entry.kind is EntryKind.CLAWBACK else entry.occurred_at <= moment
+            if entry.kind is EntryKind.RELEASE:
+                has_returned = entry.occurred_at <= moment
+            # What a refund takes comes with the release that returned it, whatever of it expired in between.
+            had_come = has_returned if entry.kind is EntryKind.CLAWBACK else entry.occurred_at <= moment
             posted += entry.amount * had_come
             held += (entry.held_after - held_before) * had_come
             debt += (entry.debt_after - debt_before) * had_come

@@ -62,6 +62,28 @@ async def test_the_balance_of_any_moment_is_what_the_whole_journal_says(
     assert await database.reads.balance_at(CustomerId(999), start) is None
 
 
+async def test_what_a_refund_takes_comes_with_the_release_whatever_expired_in_between(
+    database: Database, clock: VirtualClock
+) -> None:
+    """The release, a later expiry and what the refund takes are booked at once, long after; told apart they stay."""
+    desk = await Desk.opened(database, clock, credits_=1)
+    start = clock.now()
+    await desk.do(desk.grant(4, "soon", origin=Origin.PURCHASE, expires_at=start + timedelta(hours=30)))
+    await desk.do(desk.grant(6, "late", origin=Origin.PURCHASE))
+    await desk.do(desk.hold(11, "held", lasts=timedelta(hours=20)))
+    await desk.do(desk.refund(100, "refunded", grant_number=3))
+    clock.advance(hours=60)
+    await desk.do(desk.spend(1, "spent"))
+
+    available = {}
+    for hours in (19, 20, 29, 30, 59, 60):
+        balance = await database.reads.balance_at(desk.customer_id, start + timedelta(hours=hours))
+        assert balance is not None
+        available[hours] = (balance.available, balance.held, balance.debt)
+
+    assert available == {19: (0, 11, 0), 20: (5, 0, 0), 29: (5, 0, 0), 30: (1, 0, 0), 59: (1, 0, 0), 60: (0, 0, 0)}
+
+
 async def test_the_journal_at_a_moment_is_found_by_halving(database: Database, clock: VirtualClock) -> None:
     desk = await Desk.opened(database, clock)
     start = clock.now()
