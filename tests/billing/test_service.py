@@ -160,6 +160,7 @@ async def test_a_bug_in_a_decision_fails_its_command_alone(office: Office) -> No
     broken = replace(office.installed(7), cause=replace(office.cause(7), **nonsense))
     outcomes = await office.together([office.installed(8), broken, office.installed(9)])
     assert isinstance(outcomes[1], TypeError)
+    assert "NoneType" in str(outcomes[1]), "it is the decision's own error"
     assert isinstance(outcomes[0], Applied)
     assert isinstance(outcomes[2], Applied)
     assert office.store.state(CustomerId(1)) == before
