@@ -17,7 +17,7 @@ from billing.values import from_milliseconds, to_milliseconds
 from storage.columns import optional_moment
 from storage.effects import NewEffect, enqueue
 from storage.reader import Reader
-from storage.statements import BATCH, register
+from storage.statements import register
 from storage.tables import alarms
 from storage.transactions import Transaction
 from storage.writer import Writer
@@ -100,9 +100,7 @@ def raise_alarms(transaction: Transaction, raised: Sequence[Alarm], now: int) ->
         }
         for kind, subject in sorted(latest)
     ]
-    noted = [
-        row for start in range(0, len(rows), BATCH) for row in transaction.execute(RAISE, rows[start : start + BATCH])
-    ]
+    noted = transaction.execute(RAISE, rows)
     for alarm in latest.values():
         transaction.after_commit(
             partial(log.error, "alarm_raised", kind=alarm.kind, subject=alarm.subject, detail=alarm.detail)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from billing.values import from_milliseconds, to_milliseconds
 from storage.columns import optional_moment
-from storage.statements import BATCH, listed, register
+from storage.statements import listed, register
 from storage.tables import PENDING, effects
 from storage.transactions import Transaction
 
@@ -204,9 +204,7 @@ def enqueue(transaction: Transaction, new: Sequence[NewEffect], now: int) -> set
         }
         for effect in new
     ]
-    inserted: set[str] = set()
-    for start in range(0, len(rows), BATCH):
-        inserted.update(transaction.execute(ENQUEUE, rows[start : start + BATCH]).scalars())
+    inserted = set(transaction.execute(ENQUEUE, rows).scalars())
     if inserted:
         transaction.announce_work()
     return inserted

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.prepared import Prepared, PreparedTogether, prepared, prepared_together
 from storage.results import UNCOUNTED, Result
-from storage.statements import register
+from storage.statements import BATCH, register
 
 CHANNEL: Final = "tallyhook_work"
 """Where PostgreSQL tells other processes that there is work."""
@@ -34,7 +34,11 @@ class Transaction:
     def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> Result:
-        """Execute a registered statement; with a list of parameters, as one executemany."""
+        """Execute a registered statement, for one row of parameters or for many.
+
+        For many it is one executemany; a statement that returns rows writes a batch of them at once instead, and
+        returns what all batches wrote.
+        """
         dialect = self._connection.dialect
         if isinstance(parameters, Sequence):
             many = prepared(statement, dialect, parameters[0], is_many=True)
@@ -42,8 +46,12 @@ class Transaction:
                 self._send(many.text, many.rows(parameters), is_many=True)
                 # What SQLite counts then, PostgreSQL doesn't.
                 return Result((), UNCOUNTED)
-            together = prepared_together(statement, dialect, parameters)
-            return self._found(together, self._send(together.text, together.values(parameters)))
+            found: list[Any] = []
+            for start in range(0, len(parameters), BATCH):
+                rows = parameters[start : start + BATCH]
+                together = prepared_together(statement, dialect, rows)
+                found += self._found(together, self._send(together.text, together.values(rows)))
+            return Result(found, len(found))
         parameters = parameters or {}
         one = prepared(statement, dialect, parameters)
         return self._found(one, self._send(one.text, one.values(parameters)))

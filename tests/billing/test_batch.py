@@ -1,17 +1,18 @@
 """A batch of any size costs the same number of look-ups, and its commands count what the earlier ones did."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
 from typing_extensions import override
 
-from billing.batch import delivery_end, run_batch
+from billing.batch import Busy, delivery_end, run_batch
 from billing.commands import Answered, Applied, Command, Ignore, Ignored, Postponed, Refused, ShowFigures
 from billing.errors import BillingError, CannotActError, UnknownCustomerError
-from billing.ports import DeliveryEnd, Unit
-from billing.values import CustomerId, Permission, SubscriptionState, Word
+from billing.ports import DeliveryEnd, Locked, Unit, Wanted
+from billing.values import CustomerId, GitHubAccountId, Permission, SubscriptionState, Word
 from tests.billing.builders import PLANS, PRO, asked, truth
 from tests.billing.office import Office, spending
 from tests.fakes import MemoryStore
@@ -78,6 +79,33 @@ async def test_a_batch_asks_the_same_for_one_customer_as_for_sixty_four(office: 
         == dict.fromkeys(("lost_leases", "lock", "new_ids", "remembered", "losses_since", "signup_slots", "save"), 1)
     )
     assert len(results) == 4 * 64
+
+
+async def test_who_is_about_nobody_waits_for_no_busy_customer(office: Office) -> None:
+    busy, free = await office.customers(2)
+
+    class LockedElsewhere:
+        """A unit that finds one customer locked by another transaction."""
+
+        def __init__(self, unit: Unit) -> None:
+            self._unit = unit
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._unit, name)
+
+        def lock(self, ids: Collection[CustomerId], github_ids: Collection[GitHubAccountId], wanted: Wanted) -> Locked:
+            return replace(self._unit.lock({*ids} - {busy}, github_ids, wanted), busy=[busy])
+
+    commands: list[Command] = [
+        spending(busy, 1, "a"),
+        Ignore(reason="nothing", cause=office.cause(1)),
+        spending(free, 1, "b"),
+    ]
+    results = await office.store.transact(
+        lambda unit: run_batch(LockedElsewhere(unit), commands, office.clock.now(), PLANS)
+    )
+    assert [type(result) for result in results] == [Busy, Ignored, Applied]
+    office.verify()
 
 
 async def test_a_batch_asks_only_for_what_its_commands_need(office: Office) -> None:

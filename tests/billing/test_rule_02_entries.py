@@ -2,6 +2,8 @@
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from hashlib import sha256
+from struct import pack
 
 import pytest
 from hypothesis import given
@@ -111,6 +113,13 @@ def test_an_entry_of_very_many_moves_is_hashed_in_a_time_that_grows_with_them() 
 
 def test_long_fields_are_hashed_with_their_length_too() -> None:
     assert digest("note", ("a" * 256, "")) != digest("note", ("a" * 255, "a"))
+
+
+@pytest.mark.parametrize("length", [255, 256, 70_000])
+def test_a_field_stands_behind_its_length_in_eight_bytes(length: int) -> None:
+    """What anybody can compute with a hash function and the guide."""
+    encoded = b"\x01" + pack(">Q", 4) + b"note" + pack(">Q", length) + b"a" * length
+    assert digest("note", ("a" * length,)) == sha256(encoded).digest()
 
 
 def test_no_two_records_have_the_same_bytes() -> None:

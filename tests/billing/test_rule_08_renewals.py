@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from billing.ledger.months import months_by
 from billing.values import HoldId, Origin
 from tests.billing.builders import FREE, PRO, ROLLING, History, day, spend, truth
 from tests.billing.looks import figures, held, places, since, written
@@ -37,6 +38,13 @@ def shown_at(history: History, moment: datetime) -> tuple[int, int, int]:
     account, grants, holds = history.customer.account, history.all_grants.values(), history.all_holds.values()
     balance = balance_at(as_of(account, grants, holds, booked_by(history.journal, moment)), moment)
     return balance.available, balance.held, balance.debt
+
+
+def test_rule_08_the_newest_month_counts_in_whatever_order_the_grants_are_read() -> None:
+    history = begun()
+    renew(history)
+    grants = sorted(history.all_grants.values(), key=lambda grant: grant.number)
+    assert months_by(grants) == months_by(grants[::-1]) == {"github_marketplace": day(12, 10)}
 
 
 def test_rule_08_credits_held_at_the_renewal_expire_when_they_are_released() -> None:

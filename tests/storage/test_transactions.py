@@ -13,6 +13,7 @@ from storage.results import UNCOUNTED, Result
 from storage.statements import BATCH
 from storage.transactions import Transaction
 from storage.transactors import PostgresTransactor, SqliteTransactor, Transactor
+from tests.sending import watched_sending
 from tests.storage.raw import engine_of
 
 FAILS_ON_THE_SECOND_ROW = {
@@ -64,13 +65,18 @@ def test_rows_that_are_written_together_come_back_whatever_their_number_and_colu
     transactor.run(work)
 
 
-def test_each_number_of_rows_is_kept_so_there_is_a_bound(transactor: Transactor) -> None:
-    rows = [effect(number) for number in range(BATCH + 1)]
+@pytest.mark.parametrize("count", [1, BATCH, BATCH + 1, 2 * BATCH + 3])
+def test_any_number_of_rows_is_written_and_told_of_a_batch_at_a_time(transactor: Transactor, count: int) -> None:
+    """Each number of rows is a statement that is kept, so there is a bound."""
+    rows = [effect(number) for number in range(count)]
+    sent: list[str] = []
 
     def work(transaction: Transaction) -> None:
-        assert len(transaction.execute(ENQUEUE, rows[:BATCH]).all()) == BATCH
-        with pytest.raises(AssertionError, match="each number of rows"):
-            transaction.execute(ENQUEUE, rows)
+        with watched_sending(lambda _connection, statement, _other: sent.append(statement)):
+            result = transaction.execute(ENQUEUE, rows)
+        assert sorted(result.scalars()) == sorted(row["dedupe_key"] for row in rows)
+        assert result.rowcount == count
+        assert len(sent) == -(-count // BATCH)
 
     transactor.run(work)
 
