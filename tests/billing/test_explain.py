@@ -149,6 +149,18 @@ def test_holds_are_told_until_they_time_out() -> None:
     assert (one.available, one.held, one.stories) == (3, 2, (story(history, 1, held=2, left=3),))
 
 
+def test_what_a_renewal_has_ended_is_told_as_expired_once_its_hold_times_out() -> None:
+    history = History(now=day(11, 11))
+    history.follow(truth(PRO, billed_at=day(12, 10)), effective_at=day(11, 10))
+    history.now = day(12, 9)
+    history.do(hold(10, key="work", lasts=timedelta(days=2)))
+    history.now = day(12, 10, 1)
+    history.follow(truth(PRO, billed_at=day(1, 10, year=2027)), "changed")
+    assert story(history, 1, expired=50, held=10) in taken_apart(history).stories
+    history.now = day(12, 12)
+    assert story(history, 1, expired=60) in taken_apart(history).stories, "by itself it would live to the 13th"
+
+
 def test_debt_is_told_by_the_entries_since_there_last_was_none() -> None:
     history = History()
     history.install()

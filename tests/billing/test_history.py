@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from billing.explain import Told
+from billing.ledger.balance import Balance
 from billing.ledger.entries import Entry
 from billing.ledger.history import Rereading
 from billing.values import EPOCH, NEVER
@@ -64,7 +65,7 @@ def test_before_the_first_entry_there_was_nothing() -> None:
     history.install()
     past = as_of(history.customer.account, history.all_grants.values(), (), booked_by(history.journal, EPOCH))
     assert (past.account.version, past.account.posted, past.grants, past.holds) == (0, 0, (), ())
-    assert balance_at(past, history.now).available == 0
+    assert balance_at(past, history.now) == Balance(available=0, held=0, debt=0)
 
 
 @pytest.mark.parametrize("follower", [Rereading, Told])

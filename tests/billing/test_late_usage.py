@@ -54,6 +54,12 @@ def test_credits_that_came_after_it_pay_nothing(history: History) -> None:
     assert figures(history) == (20, 0, 5)
 
 
+def test_credits_that_came_after_it_are_passed_over_though_they_burn_first(history: History) -> None:
+    history.do(grant(20, key="later", expires_at=day(12, 20)))
+    seq = written(history.do(usage(2, key="u", at=day(12, 14))))
+    assert moves(history, seq) == [("grant", "used", 1, 2)]
+
+
 def test_a_grant_pays_from_the_moment_it_was_made(history: History) -> None:
     history.do(buy(20, key="just now"))
     history.wait(hours=1)

@@ -27,6 +27,7 @@ from tests.billing.builders import (
     spend,
     truth,
 )
+from tests.billing.requests import buy, hold, refund
 
 BILLED = day(12, 20)
 GRACE = timedelta(hours=72)
@@ -97,6 +98,23 @@ def test_rule_34_nobody_chooses_for_a_customer_who_does_not_exist() -> None:
     assert isinstance(decision.outcome, Refused)
     assert isinstance(decision.outcome.error, UnknownCustomerError)
     assert decision.state is None
+
+
+def test_rule_34_what_is_held_is_told_apart_from_what_is_left() -> None:
+    history = installed()
+    history.do(hold(2, key="work"))
+    told = now_of(history)
+    assert (told.available, told.held, told.debt) == (Credits(3), Credits(2), Credits(0))
+
+
+def test_rule_34_what_is_owed_is_told() -> None:
+    history = History()
+    history.install()
+    history.do(buy(6, key="order"))
+    history.do(spend(9, key="a"))
+    history.do(refund(2, 600, key="refund"))
+    told = now_of(history)
+    assert (told.available, told.held, told.debt) == (Credits(0), Credits(0), Credits(4))
 
 
 @pytest.mark.parametrize(

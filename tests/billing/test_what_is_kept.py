@@ -17,12 +17,14 @@ from tests.billing.builders import (
     CUSTOMER_ID,
     PLANS,
     PRO,
+    STARTER,
     TEAM,
     UNKNOWN,
     WHOLE,
     History,
     day,
     pending_end,
+    pending_plan,
     truth,
 )
 
@@ -43,6 +45,16 @@ def test_an_absence_is_noted_with_its_delivery_and_books_nothing() -> None:
     assert decision.outcome == NOTHING_BOOKED
     assert history.subscription.state is SubscriptionState.UNCONFIRMED
     assert history.subscription.last_delivery_id == DeliveryId(7)
+
+
+def test_an_end_clears_the_plan_that_was_to_come() -> None:
+    history = History()
+    history.follow(
+        truth(PRO, billed_at=BILLED, pending=pending_plan(STARTER, BILLED)), effective_at=day(12, 1), hinted=PRO
+    )
+    assert history.subscription.pending_plan == "starter"
+    history.follow(None, "cancelled", hinted=PRO)
+    assert (history.subscription.state, history.subscription.pending_plan) == (SubscriptionState.ENDED, "")
 
 
 def test_an_end_clears_what_was_scheduled_and_a_new_purchase_clears_the_end() -> None:
@@ -136,6 +148,8 @@ def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_times_are_utc_wherever_the_machine_stands() -> None:
     evening = datetime(2026, 1, 31, 23, 30, tzinfo=timezone(timedelta(hours=-2)))
     assert utc_date(evening) == datetime(2026, 2, 1, tzinfo=UTC).date()
+    # Where the machine stands it is the next day by then.
+    assert utc_date(datetime(2026, 1, 31, 23, 30, tzinfo=UTC)) == datetime(2026, 1, 31, tzinfo=UTC).date()
     assert to_the_millisecond(evening).tzinfo is UTC
     assert to_the_millisecond(datetime(2026, 1, 1, 0, 0, 0, 1_000, tzinfo=UTC)).microsecond == 1_000
     for told, kept in ((1_001, 1_000), (1_999, 1_000), (5_001, 5_000)):
