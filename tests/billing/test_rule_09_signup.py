@@ -8,8 +8,10 @@ import pytest
 from billing.commands import Applied, GitHubAccount, Ignored, Postponed, RenameAccount
 from billing.plans import parse_plans
 from billing.records import SignupSlot
-from billing.values import NEVER, CustomerId, GitHubAccountId, InstallationId, InstallationState
+from billing.values import NEVER, CustomerId, GitHubAccountId, HoldState, InstallationId, InstallationState
 from tests.billing.builders import ACCOUNT, CATALOG, CUSTOMER_ID, PRO, History, cause, day, truth
+from tests.billing.looks import figures, hold_of
+from tests.billing.requests import hold
 
 PERSON = GitHubAccount(id=GitHubAccountId(1), login="ada", type="User")
 INSTALLER = GitHubAccountId(77)
@@ -215,3 +217,14 @@ def test_rule_19_an_older_answer_about_an_earlier_installation_revives_nothing()
 def installation_states(history: History) -> dict[int, InstallationState]:
     """Every installation's state by its id."""
     return {each.id: each.state for each in history.customer.installations}
+
+
+def test_rule_09_a_hold_that_timed_out_before_ends_with_the_signup() -> None:
+    history = History()
+    history.follow(truth(PRO, billed_at=day(12, 20)), "changed")
+    history.do(hold(2, key="work", lasts=timedelta(hours=1)))
+    history.wait(hours=2)
+    history.install()
+    assert hold_of(history).state is HoldState.TIMED_OUT
+    assert history.lines()[-2:] == [("release", 0), ("grant", 5)]
+    assert figures(history) == (65, 0, 0)
