@@ -87,14 +87,20 @@ class _Batch:
         self._plans = plans
         self._changes = Changes()
         self._alarms: dict[tuple[str, str], Alarm | Recovery] = {}
-        leases = {command.cause.lease for command in commands if isinstance(command, DeliveryCommand)}
+        about_customers: list[CustomerCommand] = []
+        deliveries: list[DeliveryCommand] = []
+        for command in commands:
+            if isinstance(command, CustomerCommand):
+                about_customers.append(command)
+            else:
+                deliveries.append(command)
+        leases = {command.cause.lease for command in deliveries}
         self._lost = set(unit.lost_leases(leases)) if leases else set()
         about_accounts = [
             command
-            for command in commands
+            for command in deliveries
             if isinstance(command, AccountCommand) and command.cause.lease not in self._lost
         ]
-        about_customers = [command for command in commands if isinstance(command, CustomerCommand)]
         # By identity: what is out of bounds may be too long to be compared.
         faults = ((id(command), out_of_bounds(command)) for command in about_customers)
         self._faults = {identity: fault for identity, fault in faults if fault is not None}
@@ -158,15 +164,30 @@ class _Batch:
         self._slots = {(slot.installer_id, slot.slot): slot for slot in slots}
 
     def _carry_out(self, command: Command) -> Result:
-        """Decide one command on what the batch's earlier ones left."""
-        fault = self._faults.get(id(command))
-        if fault is not None:
-            return Refused(error=fault)
-        if isinstance(command, DeliveryCommand) and command.cause.lease in self._lost:
+        """Decide one command, unless it can't be kept or its delivery is another worker's by now."""
+        if isinstance(command, CustomerCommand):
+            fault = self._faults.get(id(command))
+            if fault is not None:
+                return Refused(error=fault)
+            return self._decide(command, command.customer_id, command.customer_id)
+        if command.cause.lease in self._lost:
             return Failed(error=LeaseLostError(command.cause.lease.partition))
-        if self._busy and _named_by(command) in self._busy:
+        account_id = command.account.id if isinstance(command, AccountCommand) else None
+        customer_id = None if account_id is None else self._customer_ids.get(account_id)
+        result = self._decide(command, account_id, customer_id)
+        if not isinstance(result, Busy | Failed):
+            self._changes.deliveries.append(delivery_end(command, result))
+        return result
+
+    def _decide(
+        self, command: Command, named_by: CustomerId | GitHubAccountId | None, customer_id: CustomerId | None
+    ) -> Result:
+        """Decide one command on what the batch's earlier ones left.
+
+        `named_by` is the id by which the command names its customer, None if it concerns nobody; `customer_id` is ours.
+        """
+        if self._busy and named_by in self._busy:
             return Busy()
-        customer_id = self._customer_id(command)
         state = None if customer_id is None else self._states.get(customer_id)
         # Outside of what may fail alone: a database that fails takes the whole transaction with it.
         facts = self._facts(command, state)
@@ -175,14 +196,7 @@ class _Batch:
         except Exception as error:  # noqa: BLE001 -- a bug in one decision must not take the others' commit with it
             return Failed(error=error)
         self._keep(decision)
-        if isinstance(command, DeliveryCommand):
-            self._changes.deliveries.append(delivery_end(command, decision.outcome))
         return decision.outcome
-
-    def _customer_id(self, command: Command) -> CustomerId | None:
-        if isinstance(command, CustomerCommand):
-            return command.customer_id
-        return self._customer_ids.get(command.account.id) if isinstance(command, AccountCommand) else None
 
     def _facts(self, command: Command, state: CustomerState | None) -> Facts:
         """What the decision may know beside the customer."""
@@ -197,9 +211,13 @@ class _Batch:
         return facts
 
     def _facts_about(self, command: KeyedCommand, state: CustomerState) -> Facts:
-        """What the decision on a keyed command may know; nothing, as a rule."""
+        """What the decision on a keyed command may know; nothing, as a rule.
+
+        What was answered before for its key counts, also by this batch.
+        """
         account_id = state.account.id
-        remembered = self._answer(account_id, command.key)
+        known = self._known.get((account_id, command.key))
+        remembered = _remembered(known) if isinstance(known, Entry) else known
         makes_hold = may_make_hold(command)
         is_short = may_go_short(command, state, self._now)
         if remembered is None and not (makes_hold or is_short or isinstance(command, ReverseEntry)):
@@ -215,11 +233,6 @@ class _Batch:
         """The entry, if it was loaded or this batch wrote it."""
         written = (entry for entry in self._changes.entries if (entry.account_id, entry.seq) == (account_id, seq))
         return self._entries.get((account_id, seq)) or next(written, None)
-
-    def _answer(self, account_id: AccountId, key: str) -> Remembered | None:
-        """What was answered before for the key, also by this batch."""
-        known = self._known.get((account_id, key))
-        return _remembered(known) if isinstance(known, Entry) else known
 
     def _is_billing_on(self) -> bool:
         """Whether we bill, by the setting and the database's flag; asked once."""
@@ -254,13 +267,6 @@ class _Batch:
             self._alarms[recovery.kind, recovery.subject] = recovery
         for alarm in decision.alarms:
             self._alarms[alarm.kind, alarm.subject] = alarm
-
-
-def _named_by(command: Command) -> CustomerId | GitHubAccountId | None:
-    """The id by which the command names its customer; None if it concerns nobody."""
-    if isinstance(command, CustomerCommand):
-        return command.customer_id
-    return command.account.id if isinstance(command, AccountCommand) else None
 
 
 def _remembered(entry: Entry) -> Remembered:

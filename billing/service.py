@@ -56,27 +56,24 @@ class BillingService:
         self._underway += 1
         self._idle.clear()
         try:
-            return await self._handle(command)
+            for _ in range(BUSY_TRIES):
+                result = await self._take_part(_Ticket(command))
+                if isinstance(result, Failed):
+                    raise result.error
+                if not isinstance(result, Busy):
+                    return result
+                # Real time, whatever the clock says: the lock is another transaction's, which takes real time.
+                await asyncio.sleep(BUSY_PAUSE_SECONDS)
         finally:
             self._underway -= 1
             if not self._underway:
                 self._idle.set()
+        raise TemporaryFailureError("the customer stays locked by another transaction")
 
     async def close(self) -> None:
         """Take no further commands, and return when those underway are answered."""
         self._is_closing = True
         await self._idle.wait()
-
-    async def _handle(self, command: Command) -> Outcome:
-        for _ in range(BUSY_TRIES):
-            result = await self._take_part(_Ticket(command))
-            if isinstance(result, Failed):
-                raise result.error
-            if not isinstance(result, Busy):
-                return result
-            # Real time, whatever the clock says: the lock is another transaction's, which takes real time.
-            await asyncio.sleep(BUSY_PAUSE_SECONDS)
-        raise TemporaryFailureError("the customer stays locked by another transaction")
 
     async def _take_part(self, ticket: "_Ticket") -> Result:
         """Wait until the ticket's command was part of a batch; lead one if nobody does."""
@@ -156,7 +153,7 @@ class _Ticket:
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
 
-    async def turn(self) -> None:
-        """Wait to be woken: the command was carried out, or the lead is free."""
+    def turn(self) -> asyncio.Future[None]:
+        """What to wait for until it is woken: the command was carried out, or the lead is free."""
         self._woken = asyncio.get_running_loop().create_future()
-        await self._woken
+        return self._woken

@@ -368,7 +368,7 @@ def _moves(lines: Sequence[Line]) -> tuple[Move, ...]:
     """The lines as an entry has them."""
     return tuple(
         [
-            Move(line=line, debit=debit.value, credit=credit.value, grant_number=number, amount=count)
+            Move(line=line, debit=str(debit), credit=str(credit), grant_number=number, amount=count)
             for line, (debit, credit, number, count) in enumerate(lines)
         ]
     )

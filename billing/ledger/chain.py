@@ -104,8 +104,8 @@ def hash_entry(entry: Entry) -> bytes:
 def seal(entry: Entry) -> Entry:
     """Give an entry that was just made its hash.
 
-    It is the one value that is ever changed in place: nobody has seen the entry without it, and a copy of its twenty
-    fields would take as long as the hash.
+    It is changed in place: nobody has seen the entry without it, and a copy of its twenty fields would take as long as
+    the hash.
     """
     entry.hash = hash_entry(entry)  # type: ignore[misc]
     return entry
@@ -203,8 +203,9 @@ _often: Final = lru_cache(maxsize=1024)(_number)
 _NEWEST_HEAD: Final = bytes((HASH_VERSION,)) + _text("entry")
 
 
+@lru_cache(maxsize=256)
 def _moment(moment: datetime) -> bytes:
-    return _often(to_milliseconds(moment))
+    return _number(to_milliseconds(moment))
 
 
 _WRITTEN: Final[Mapping[type, Callable[[Any], bytes]]] = {

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from billing.state import Grant
-from billing.values import EntryKind, Place, changed
+from billing.values import EntryKind, Place, copied
 
 Route = tuple[str, str]
 """From which place to which."""
@@ -116,7 +116,10 @@ def taken_by(kind: EntryKind, debit: str, credit: str) -> int:
 
 def moved(grant: Grant, kind: EntryKind, debit: str, credit: str, amount: int) -> Grant:
     """The grant after so many of its credits were moved."""
-    columns = {column: getattr(grant, column) + sign * amount for column, sign in EFFECTS[debit, credit].columns}
+    columns = EFFECTS[debit, credit].columns
     if sign := taken_by(kind, debit, credit):
-        columns["taken"] = grant.taken + sign * amount
-    return changed(grant, **columns)
+        columns = (*columns, ("taken", sign))
+    after = copied(grant)
+    for column, sign in columns:
+        setattr(after, column, getattr(grant, column) + sign * amount)
+    return after
