@@ -64,11 +64,11 @@ class BillingService:
                     return result
                 # Real time, whatever the clock says: the lock is another transaction's, which takes real time.
                 await asyncio.sleep(BUSY_PAUSE_SECONDS)
+            raise TemporaryFailureError("the customer stays locked by another transaction")
         finally:
             self._underway -= 1
             if not self._underway:
                 self._idle.set()
-        raise TemporaryFailureError("the customer stays locked by another transaction")
 
     async def close(self) -> None:
         """Take no further commands, and return when those underway are answered."""
