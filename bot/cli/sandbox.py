@@ -112,15 +112,15 @@ def run_sandbox(options: SandboxOptions) -> None:
             "Leave out --host, or use 127.0.0.1, ::1 or localhost.",
         ) from error
     plans_file = (options.plans or shipped_plans()).resolve()
-    port = options.port or free_port(options.host)
+    above = options.port and options.port + 1
     with tempfile.TemporaryDirectory(prefix="tallyhook-sandbox-") as directory:
         stage = Stage(
             options=options,
             plans=read_plans(plans_file),
             plans_file=plans_file,
             path=(options.database or Path(directory) / "tallyhook.db").resolve(),
-            server_port=port,
-            console_port=port + 1 if options.console_port is None else options.console_port,
+            server_port=options.port,
+            console_port=above if options.console_port is None else options.console_port,
         )
         asyncio.run(_run(stage))
 
@@ -151,6 +151,9 @@ async def _play(stage: Stage, stop: asyncio.Event) -> End:
         github = GitHubStandIn(clock, seed=seed, plans=listing(stage.plans), id_offset=offset)
         await github.start(port=stage.github_port)
         stack.push_async_callback(github.close)
+        if not stage.server_port:
+            # As late as can be: until it is listened on, whoever asks for a port may get this one.
+            stage.server_port = free_port(host)
         settings = sandbox_settings(
             github, stage.path, host=host, port=stage.server_port, log_level=stage.options.log_level
         )
