@@ -22,7 +22,11 @@ def sandbox(
     ] = 8000,
     console_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="The console's port; 0: a free one; without it, the one after --port."),
+        typer.Option(
+            min=0,
+            max=65535,
+            help="The console's port; 0: a free one; without it, the one after --port, or any if that is 0.",
+        ),
     ] = None,
     database: Annotated[
         Path | None, typer.Option(help="Keep the database in this SQLite file; without it, it goes with the sandbox.")

@@ -108,8 +108,7 @@ def test_rule_34_what_is_held_is_told_apart_from_what_is_left() -> None:
 
 
 def test_rule_34_what_is_owed_is_told() -> None:
-    history = History()
-    history.install()
+    history = installed()
     history.do(buy(6, key="order"))
     history.do(spend(9, key="a"))
     history.do(refund(2, 600, key="refund"))

@@ -42,6 +42,8 @@ def test_a_copy_says_the_same_until_it_is_changed() -> None:
     copy.actor = "clock"  # type: ignore[misc]
     assert copy == replace(given, actor="clock")
     assert given == grant(3, key="given")
+    with pytest.raises(AttributeError, match="amounts"):
+        copy.amounts = Credits(4)  # type: ignore[attr-defined]
 
 
 def test_a_temporary_failure_tells_when_to_come_back() -> None:
