@@ -24,7 +24,6 @@ import msgspec
 from aiohttp import web
 
 from bot.server import stop_signals
-from storage.engines import WRITER_PRAGMAS
 
 LARGEST_BATCH: Final = 64
 CONNECTIONS: Final = 16
@@ -87,7 +86,7 @@ class SqliteStore:
 
     def __init__(self, path: str) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in WRITER_PRAGMAS:
+        for pragma in ("busy_timeout = 15000", "journal_mode = WAL", "synchronous = FULL"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._waiting: list[tuple[Row, asyncio.Future[None]]] = []
 

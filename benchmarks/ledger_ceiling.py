@@ -18,7 +18,7 @@ import asyncpg
 from typing_extensions import override
 
 from benchmarks.ledger_places import GRANTED, account_of
-from storage.engines import WRITER_PRAGMAS, parse_url, sqlite_path
+from storage.engines import parse_url, sqlite_path
 
 BATCH: Final = 64
 
@@ -136,7 +136,7 @@ class SqliteCeiling(Ceiling):
 
     async def open(self) -> None:
         """Connect to the database."""
-        for pragma in WRITER_PRAGMAS:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "recursive_triggers = ON"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.row_factory = sqlite3.Row
         entry, move = (dict(self._connection.execute(sql).fetchone()) for sql in (LAST_ENTRY, LAST_MOVE))

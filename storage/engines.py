@@ -16,20 +16,6 @@ from storage.errors import UnsupportedDatabaseError
 BUSY_SECONDS: Final = 15.0
 """How long a SQLite connection waits while another process writes."""
 
-WRITER_PRAGMAS: Final = (
-    # First, because switching a new file to WAL needs a lock that another process may hold just then.
-    f"busy_timeout = {BUSY_SECONDS * 1000:.0f}",
-    "journal_mode = WAL",
-    # What was acknowledged survives a power cut; NORMAL would lose the last commits.
-    "synchronous = FULL",
-    "foreign_keys = ON",
-    # Without this REPLACE deletes rows behind the triggers' back.
-    "recursive_triggers = ON",
-    # In pages of 4 KiB. Under load a page is then changed several times before it is carried over into the file.
-    "wal_autocheckpoint = 4000",
-)
-"""How a SQLite connection that writes is set up, in this order."""
-
 CONNECT_SECONDS: Final = 10.0
 COMMAND_SECONDS: Final = 30.0
 """No statement of ours takes long: one that takes longer than this has lost its server."""
@@ -150,7 +136,19 @@ def _set_pragmas(connection: _DriverConnection, pragmas: tuple[str, ...]) -> Non
 
 
 def _set_up_writer(connection: _DriverConnection, _record: object) -> None:
-    _set_pragmas(connection, WRITER_PRAGMAS)
+    _set_pragmas(
+        connection,
+        (
+            # First, because switching a new file to WAL needs a lock that another process may hold just then.
+            f"busy_timeout = {BUSY_SECONDS * 1000:.0f}",
+            "journal_mode = WAL",
+            # What was acknowledged survives a power cut; NORMAL would lose the last commits.
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            # Without this REPLACE deletes rows behind the triggers' back.
+            "recursive_triggers = ON",
+        ),
+    )
 
 
 def _set_up_reader(connection: _DriverConnection, _record: object) -> None:
