@@ -38,6 +38,7 @@ from sandbox.loopback import NotLoopbackError, require_loopback_host
 from storage import migrating
 from storage.database import Database
 
+HIGHEST_PORT: Final = 65535
 SEED_BITS: Final = 32
 CONSOLE_STOP_SECONDS: Final = 1.0
 
@@ -112,7 +113,6 @@ def run_sandbox(options: SandboxOptions) -> None:
             "Leave out --host, or use 127.0.0.1, ::1 or localhost.",
         ) from error
     plans_file = (options.plans or shipped_plans()).resolve()
-    above = options.port and options.port + 1
     with tempfile.TemporaryDirectory(prefix="tallyhook-sandbox-") as directory:
         stage = Stage(
             options=options,
@@ -120,9 +120,16 @@ def run_sandbox(options: SandboxOptions) -> None:
             plans_file=plans_file,
             path=(options.database or Path(directory) / "tallyhook.db").resolve(),
             server_port=options.port,
-            console_port=above if options.console_port is None else options.console_port,
+            console_port=_console_port(options),
         )
         asyncio.run(_run(stage))
+
+
+def _console_port(options: SandboxOptions) -> int:
+    """Return the port that is named, or the one after the server's; 0, for a free one, if there is none after it."""
+    if options.console_port is not None:
+        return options.console_port
+    return options.port + 1 if 0 < options.port < HIGHEST_PORT else 0
 
 
 async def _run(stage: Stage) -> None:

@@ -25,7 +25,7 @@ def sandbox(
         typer.Option(
             min=0,
             max=65535,
-            help="The console's port; 0: a free one; without it, the one after --port, or any if that is 0.",
+            help="The console's port; 0: a free one; without it, the one after --port, or any if there is none.",
         ),
     ] = None,
     database: Annotated[

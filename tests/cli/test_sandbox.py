@@ -379,6 +379,16 @@ async def test_a_taken_port_is_told_with_its_option(tmp_path: Path, unused_tcp_p
     assert "--console-port" in console.stderr
 
 
+async def test_above_the_highest_port_the_console_takes_a_free_one(tmp_path: Path) -> None:
+    program = await start("sandbox", "--port", "65535", directory=tmp_path)
+    try:
+        lines = [await program.stdout_line_with(word) for word in ("Console", "Server")]
+    finally:
+        await program.kill()
+    console, server = (int(re.findall(r"http://127.0.0.1:(\d+)/", line)[0]) for line in lines)
+    assert 0 < console < server == 65535
+
+
 async def test_nothing_real_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DATABASE_URL=postgresql://real.example/production\nGITHUB_APP_ID=1\n")
 
